@@ -1,1 +1,26 @@
-//! (empty)
+//! The words that every other crate speaks: identities of objects, what a kind is, who asks and what
+//! they may see, pages, changes, freshness and error codes.
+//!
+//! Nothing here names a transport, a database or an API client, so that any of them can change without
+//! touching the rest.
+
+pub mod error;
+pub mod freshness;
+pub mod id;
+pub mod intern;
+pub mod kind;
+pub mod page;
+pub mod quantity;
+pub mod scope;
+pub mod selector;
+pub mod time;
+
+pub use error::{Error, ErrorCode};
+pub use freshness::{Freshness, WatchState};
+pub use id::{ClusterId, ObjectId};
+pub use intern::{Istr, Label, Labels};
+pub use kind::{IndexKey, Kind, KindMeta, Meta, OwnerRef};
+pub use page::{Cursor, PageRequest};
+pub use scope::{Principal, Scope};
+pub use selector::{FieldSelector, LabelSelector};
+pub use time::Timestamp;

@@ -1,0 +1,117 @@
+//! What the registry has to know of a kind: its names at the API server, the small typed value that lists,
+//! filters and sorts need of each object, and the keys under which an object is found.
+
+use std::borrow::Cow;
+
+use crate::{FieldSelector, Labels, Timestamp};
+
+/// The names of a kind, as the API server knows them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KindMeta {
+    /// Empty for the core group.
+    pub group: &'static str,
+    pub version: &'static str,
+    pub kind: &'static str,
+    pub plural: &'static str,
+    pub singular: &'static str,
+    pub namespaced: bool,
+}
+
+impl KindMeta {
+    /// `v1`, `apps/v1`.
+    #[must_use]
+    pub fn api_version(&self) -> Cow<'static, str> {
+        if self.group.is_empty() {
+            Cow::Borrowed(self.version)
+        } else {
+            Cow::Owned(format!("{}/{}", self.group, self.version))
+        }
+    }
+}
+
+/// A key under which objects are found, besides their name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum IndexKey<'a> {
+    /// Objects that carry this label.
+    Label(&'a str, &'a str),
+    /// Objects that name this uid among their owners.
+    Owner(&'a str),
+    /// Objects of a kind that refer to another by a declared relation, such as a pod to its node. The target
+    /// lies in the same cluster; its namespace is empty if it is cluster-scoped.
+    Ref { relation: &'static str, namespace: &'a str, name: &'a str },
+}
+
+/// A Kubernetes kind, known at compile time.
+pub trait Kind: Sized + Send + Sync + 'static {
+    const META: KindMeta;
+
+    /// What lists, filters and sorts need of an object; everything else is decoded on demand.
+    type Columns: Send + Sync + 'static;
+
+    /// Reads the columns from an object's JSON, `metadata.managedFields` already removed.
+    ///
+    /// # Errors
+    /// When a field has a type that the API does not allow. A missing or null field is never an error.
+    fn columns(object: &str) -> Result<Self::Columns, serde_json::Error>;
+
+    /// Emits the declared references of an object. Labels and owners are indexed for every kind.
+    fn references<'a>(meta: &'a Meta, columns: &'a Self::Columns, emit: &mut dyn FnMut(IndexKey<'a>)) {
+        let _ = (meta, columns, emit);
+    }
+
+    /// The field labels, besides `metadata.name` and `metadata.namespace`, that the API server's field
+    /// selectors support for this kind.
+    const FIELDS: &'static [&'static str] = &[];
+
+    /// The value of one of [`Kind::FIELDS`]; an absent value is the empty string, as at the API server.
+    fn field<'a>(columns: &'a Self::Columns, field: &str) -> Cow<'a, str> {
+        let _ = (columns, field);
+        Cow::Borrowed("")
+    }
+
+    /// Whether an object matches a field selector that was checked with [`FieldSelector::check`].
+    fn matches_fields(selector: &FieldSelector, meta: &Meta, columns: &Self::Columns) -> bool {
+        selector.matches(|field| match field {
+            "metadata.name" => Cow::Borrowed(&*meta.name),
+            "metadata.namespace" => Cow::Borrowed(&*meta.namespace),
+            other => Self::field(columns, other),
+        })
+    }
+}
+
+use crate::Istr;
+
+/// What all objects have, and what is asked for most.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meta {
+    /// Empty for a cluster-scoped object.
+    pub namespace: Istr,
+    pub name: Box<str>,
+    pub uid: Box<str>,
+    pub resource_version: Box<str>,
+    /// 0 where the API server does not count generations.
+    pub generation: i64,
+    pub labels: Labels,
+    pub owners: Box<[OwnerRef]>,
+    pub created: Option<Timestamp>,
+    /// When deletion was asked for.
+    pub deleted: Option<Timestamp>,
+}
+
+impl Meta {
+    /// The owner that manages the object, if one does.
+    #[must_use]
+    pub fn controller(&self) -> Option<&OwnerRef> {
+        self.owners.iter().find(|owner| owner.controller)
+    }
+}
+
+/// An entry of `metadata.ownerReferences`. The owner lies in the same namespace, or is cluster-scoped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnerRef {
+    pub api_version: Istr,
+    pub kind: Istr,
+    pub name: Istr,
+    pub uid: Istr,
+    pub controller: bool,
+}
