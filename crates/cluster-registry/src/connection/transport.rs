@@ -1,0 +1,285 @@
+//! One generation of credentials and addresses, made into something that sends requests.
+//!
+//! ```text
+//!   base URI → credentials → impersonation headers → lanes → (proxy tunnel) → TLS, ALPN h2 or http/1.1 → TCP
+//! ```
+//!
+//! A new generation takes over the parts of the old one that did not change: a new token keeps the connections,
+//! a new certificate authority keeps the state of an OpenID Connect refresh.
+
+use std::{
+    collections::hash_map::DefaultHasher,
+    hash::{Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
+
+use http::{HeaderValue, Request, Response, Uri};
+use hyper::{
+    body::Incoming,
+    rt::{Read, Write},
+};
+use hyper_rustls::FixedServerNameResolver;
+use hyper_util::{
+    client::{
+        legacy::{
+            self,
+            connect::{Connection, HttpConnector, proxy::Tunnel},
+        },
+        proxy::matcher::Matcher,
+    },
+    rt::{TokioExecutor, TokioTimer},
+};
+use kube::{
+    client::{AuthError, Body, ConfigExt, middleware::AuthLayer},
+    config::Config,
+};
+use rustls::pki_types::ServerName;
+use secrecy::ExposeSecret;
+use tower::{BoxError, Layer, Service, ServiceExt, timeout::Timeout, util::BoxCloneSyncService};
+
+use super::{
+    ConnectError,
+    lanes::{Lanes, Pool, Stream},
+    resolve::Resolved,
+    spec::Tuning,
+};
+
+/// What one stream may have unread before the server must wait: a watch that nobody reads stalls itself only.
+const STREAM_WINDOW: u32 = 2 << 20;
+const CONNECTION_WINDOW: u32 = 16 << 20;
+/// With the time-out, a cut network is noticed within 15 seconds.
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same for HTTP/1.1, by TCP.
+const TCP_UNANSWERED: Duration = Duration::from_secs(15);
+
+type Sender = BoxCloneSyncService<Request<Body>, Response<(Stream, Incoming)>, BoxError>;
+
+pub(super) struct Transport {
+    sender: Sender,
+    lanes: Lanes,
+    lanes_key: u64,
+    auth: Arc<Option<AuthLayer>>,
+    auth_key: u64,
+    pub(super) plugin: bool,
+}
+
+impl Transport {
+    /// Builds a generation. Blocks while a credential plugin runs.
+    pub(super) fn build(
+        resolved: &Resolved,
+        tuning: &Tuning,
+        old: Option<&Transport>,
+    ) -> Result<Self, ConnectError> {
+        install_crypto();
+        let (config, plugin) = (&resolved.config, resolved.plugin.as_deref());
+        let (lanes_key, auth_key) = (lanes_key(config), auth_key(config));
+        // What a plugin answers is not known beforehand, so nothing of it is kept.
+        let old = old.filter(|_| plugin.is_none());
+        let auth = match old.filter(|old| old.auth_key == auth_key) {
+            Some(old) => old.auth.clone(),
+            None => Arc::new(config.auth_layer().map_err(|error| auth_error(error, plugin))?),
+        };
+        let lanes = match old.filter(|old| old.lanes_key == lanes_key) {
+            Some(old) => old.lanes.clone(),
+            None => lanes(config, tuning)?,
+        };
+        let headers =
+            config.extra_headers_layer().map_err(|error| unusable("impersonation settings", &error))?;
+        let plain = headers.layer(config.base_uri_layer().layer(lanes.clone()));
+        let sender = match &*auth {
+            Some(auth) => Sender::new(auth.layer(plain)),
+            None => Sender::new(plain),
+        };
+        Ok(Self { sender, lanes, lanes_key, auth, auth_key, plugin: plugin.is_some() })
+    }
+
+    pub(super) async fn send(
+        &self,
+        request: Request<Body>,
+    ) -> Result<Response<(Stream, Incoming)>, BoxError> {
+        self.sender.clone().oneshot(request).await
+    }
+}
+
+/// kube and hyper-rustls take the process's default; an error means that someone else was first.
+fn install_crypto() {
+    if rustls::crypto::CryptoProvider::get_default().is_some() {
+        return;
+    }
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}
+
+fn lanes(config: &Config, tuning: &Tuning) -> Result<Lanes, ConnectError> {
+    let tls = config.rustls_client_config().map_err(|error| unusable("TLS material", &error))?;
+    let name = config.tls_server_name.clone().map(ServerName::try_from).transpose().map_err(|_| {
+        ConnectError::Material {
+            what: "TLS server name",
+            reason: "it is neither a host name nor an address".into(),
+        }
+    })?;
+    let secure = Secure { tls, name, timeout: tuning.connect_timeout };
+    let limit = tuning.streams_per_connection;
+    let mut http = HttpConnector::new();
+    http.enforce_http(false);
+    http.set_nodelay(true);
+    http.set_connect_timeout(Some(tuning.connect_timeout));
+    http.set_keepalive(Some(PING_INTERVAL));
+    http.set_keepalive_interval(Some(PING_TIMEOUT));
+    http.set_tcp_user_timeout(Some(TCP_UNANSWERED));
+
+    let Some((proxy, credentials)) = proxy(config)? else {
+        return Ok(Lanes::new(limit, move || secure.pool(http.clone())));
+    };
+    if proxy.scheme_str() == Some("https") {
+        // The proxy's certificate is the machine's business, not the cluster's authority's.
+        let tls = Config::new(proxy.clone())
+            .rustls_client_config()
+            .map_err(|error| unusable("TLS material for the proxy", &error))?;
+        let https = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_only()
+            .enable_http1()
+            .wrap_connector(http);
+        return Ok(Lanes::new(limit, move || {
+            secure.pool(tunnel(&proxy, credentials.as_ref(), https.clone()))
+        }));
+    }
+    Ok(Lanes::new(limit, move || secure.pool(tunnel(&proxy, credentials.as_ref(), http.clone()))))
+}
+
+fn tunnel<C>(proxy: &Uri, credentials: Option<&HeaderValue>, inner: C) -> Tunnel<C> {
+    let tunnel = Tunnel::new(proxy.clone(), inner);
+    match credentials {
+        Some(value) => tunnel.with_auth(value.clone()),
+        None => tunnel,
+    }
+}
+
+struct Secure {
+    tls: rustls::ClientConfig,
+    name: Option<ServerName<'static>>,
+    timeout: Duration,
+}
+
+impl Secure {
+    fn pool<H>(&self, transport: H) -> Pool
+    where
+        H: Service<Uri> + Clone + Send + Sync + 'static,
+        H::Response: Connection + Read + Write + Send + Unpin + 'static,
+        H::Future: Send + 'static,
+        H::Error: Into<BoxError> + 'static,
+    {
+        let mut https =
+            hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(self.tls.clone()).https_or_http();
+        if let Some(name) = &self.name {
+            https = https.with_server_name_resolver(FixedServerNameResolver::new(name.clone()));
+        }
+        let https = https.enable_all_versions().wrap_connector(transport);
+        // Around TLS too: a peer that accepts and then says nothing is as dead as one that doesn't accept.
+        let bounded = BoxCloneSyncService::new(Timeout::new(https, self.timeout));
+        let client: legacy::Client<_, Body> = legacy::Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .http2_initial_stream_window_size(STREAM_WINDOW)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW)
+            .http2_keep_alive_interval(PING_INTERVAL)
+            .http2_keep_alive_timeout(PING_TIMEOUT)
+            .http2_keep_alive_while_idle(true)
+            .build(bounded);
+        Pool::new(client)
+    }
+}
+
+/// The proxy to go through, and its `Proxy-Authorization`.
+fn proxy(config: &Config) -> Result<Option<(Uri, Option<HeaderValue>)>, ConnectError> {
+    let matcher = match &config.proxy_url {
+        Some(proxy) => Matcher::builder().all(proxy.to_string()).build(),
+        None if loopback(&config.cluster_url) => return Ok(None),
+        None => Matcher::from_env(),
+    };
+    let Some(found) = matcher.intercept(&config.cluster_url) else { return Ok(None) };
+    match found.uri().scheme_str() {
+        Some("http" | "https") => Ok(Some((found.uri().clone(), found.basic_auth().cloned()))),
+        _ => Err(ConnectError::Proxy(found.uri().to_string())),
+    }
+}
+
+/// As in Go's `ProxyFromEnvironment`, the environment's proxy is never asked for this machine's own addresses.
+fn loopback(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+fn lanes_key(config: &Config) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    config.cluster_url.hash(&mut hasher);
+    config.root_cert.hash(&mut hasher);
+    config.accept_invalid_certs.hash(&mut hasher);
+    config.tls_server_name.hash(&mut hasher);
+    config.proxy_url.hash(&mut hasher);
+    config.auth_info.client_certificate_data.hash(&mut hasher);
+    config.auth_info.client_key_data.as_ref().map(|key| key.expose_secret()).hash(&mut hasher);
+    hasher.finish()
+}
+
+fn auth_key(config: &Config) -> u64 {
+    let auth = &config.auth_info;
+    let mut hasher = DefaultHasher::new();
+    auth.token.as_ref().map(|token| token.expose_secret()).hash(&mut hasher);
+    auth.username.hash(&mut hasher);
+    auth.password.as_ref().map(|password| password.expose_secret()).hash(&mut hasher);
+    if let Some(provider) = &auth.auth_provider {
+        let sorted: std::collections::BTreeMap<_, _> = provider.config.iter().collect();
+        (&provider.name, sorted).hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+fn unusable(what: &'static str, error: &kube::Error) -> ConnectError {
+    // The source says what is wrong, and kube's own text repeats it behind the name of its variant.
+    let reason = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+    ConnectError::Material { what, reason }
+}
+
+fn auth_error(error: kube::Error, plugin: Option<&str>) -> ConnectError {
+    match error {
+        kube::Error::Auth(error) => explain_auth(&error, plugin),
+        other => unusable("credentials", &other),
+    }
+}
+
+/// What kube says of credentials, without the plugin's output, its environment and its arguments: each of them may
+/// hold a token.
+pub(super) fn explain_auth(error: &AuthError, plugin: Option<&str>) -> ConnectError {
+    let command = plugin.unwrap_or("(unnamed)").to_owned();
+    match error {
+        AuthError::AuthExecStart(io) => {
+            ConnectError::PluginMissing { command, reason: io.kind().to_string() }
+        }
+        AuthError::MissingCommand => {
+            ConnectError::Spec("the kubeconfig's exec section has no command".to_owned())
+        }
+        AuthError::AuthExecRun { out, .. } => {
+            ConnectError::PluginFailed { command, reason: out.status.to_string() }
+        }
+        AuthError::AuthExecParse(_) | AuthError::ExecPluginFailed => {
+            ConnectError::PluginFailed { command, reason: "its answer is not an ExecCredential".into() }
+        }
+        AuthError::MalformedTokenExpirationDate(_) => {
+            ConnectError::PluginFailed { command, reason: "its expirationTimestamp is not a time".into() }
+        }
+        AuthError::AuthExec(_) | AuthError::AuthExecSerialize(_) | AuthError::ExecMissingClusterInfo => {
+            ConnectError::PluginFailed { command, reason: "it could not be used".into() }
+        }
+        AuthError::Oidc(error) => ConnectError::Oidc(error.to_string()),
+        AuthError::InvalidBearerToken(_) | AuthError::InvalidBasicAuth(_) => {
+            ConnectError::Spec("the token holds characters that no token has".into())
+        }
+        AuthError::ReadTokenFile(io, path) => {
+            ConnectError::File { what: "token file", path: path.clone(), reason: io.to_string() }
+        }
+        _ => ConnectError::Spec("the credentials could not be renewed".into()),
+    }
+}
