@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::{FieldSelector, Labels, Timestamp};
+use crate::{FieldSelector, Istr, Labels, Timestamp};
 
 /// The names of a kind, as the API server knows them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -63,6 +63,10 @@ pub trait Kind: Sized + Send + Sync + 'static {
     /// selectors support for this kind.
     const FIELDS: &'static [&'static str] = &[];
 
+    /// Those of [`Kind::FIELDS`] that are the name of a declared reference to a cluster-scoped object, with its
+    /// relation: a selector that fixes one is answered from the index.
+    const INDEXED_FIELDS: &'static [(&'static str, &'static str)] = &[];
+
     /// The value of one of [`Kind::FIELDS`]; an absent value is the empty string, as at the API server.
     fn field<'a>(columns: &'a Self::Columns, field: &str) -> Cow<'a, str> {
         let _ = (columns, field);
@@ -78,8 +82,6 @@ pub trait Kind: Sized + Send + Sync + 'static {
         })
     }
 }
-
-use crate::Istr;
 
 /// What all objects have, and what is asked for most.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -51,6 +51,14 @@ impl Scope {
         }
     }
 
+    /// Whether the caller may see every object of a kind in every cluster, so that no object needs a look.
+    #[must_use]
+    pub fn allows_all<K: crate::Kind>(&self) -> bool {
+        match self.rights {
+            Rights::Everything => true,
+        }
+    }
+
     /// Whether the caller may see an object. `namespace` is empty for a cluster-scoped one.
     #[must_use]
     pub fn allows(&self, _cluster: &ClusterId, _kind: &KindMeta, _namespace: &str, _name: &str) -> bool {

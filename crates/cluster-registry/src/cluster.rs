@@ -1,0 +1,226 @@
+//! One cluster of the fleet: its connection, its health, and a store for each kind.
+//!
+//! A cluster exists from the moment that it is configured, whether or not it can be reached: one with a broken
+//! kubeconfig or a dead API server is listed with the reason, has empty or aged stores, and is tried again.
+
+use std::{any::TypeId, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwapOption;
+use fleetgraph_core::{Error, Freshness, Kind, KindMeta, Timestamp};
+use tokio::sync::broadcast;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    connection::{ClusterSpec, Connection},
+    health::HealthSnapshot,
+    kinds::{AnyStore, AnyWriter, KindSet, Stores, WatchParts},
+    settings::Settings,
+    store::Store,
+    watch::ListSlots,
+};
+
+/// How long the first watches wait to learn the server's version.
+const FIRST_HEALTH: Duration = Duration::from_secs(5);
+/// Servers from this minor version on stream lists without being asked to in a feature gate.
+const STREAMS_LISTS_FROM: u32 = 34;
+
+/// A cluster of the fleet.
+pub struct Cluster {
+    spec: Arc<ClusterSpec>,
+    added: Timestamp,
+    stores: Stores,
+    /// In the order of the kind table.
+    order: Vec<Arc<dyn AnyStore>>,
+    connection: ArcSwapOption<Connection>,
+    /// Why there is no connection.
+    config_error: ArcSwapOption<Error>,
+    cancel: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Something happened to a cluster as a whole.
+#[derive(Clone)]
+pub struct ClusterDelta {
+    pub at: Timestamp,
+    pub change: ClusterChange,
+    pub cluster: Arc<Cluster>,
+    /// One word: `Added`, `Removed`, `Healthy`, `Degraded`, `Unhealthy`, `ConfigInvalid`.
+    pub reason: &'static str,
+    pub message: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClusterChange {
+    Added,
+    Updated,
+    Removed,
+}
+
+impl Cluster {
+    pub(crate) fn start(
+        spec: ClusterSpec,
+        kinds: &KindSet,
+        settings: &Settings,
+        fleet_slots: Arc<tokio::sync::Semaphore>,
+        events: broadcast::Sender<ClusterDelta>,
+    ) -> Arc<Self> {
+        let (order, writers): (Vec<_>, Vec<_>) = kinds.iter().map(|kind| kind.store(&spec.id)).unzip();
+        let stores = order.iter().map(|store| (store.typed().type_id(), Arc::clone(store))).collect();
+        let slots = ListSlots {
+            fleet: fleet_slots,
+            cluster: Arc::new(tokio::sync::Semaphore::new(settings.concurrent_lists_per_cluster.max(1))),
+        };
+        let cluster = Arc::new(Self {
+            spec: Arc::new(spec),
+            added: Timestamp::now(),
+            stores,
+            order,
+            connection: ArcSwapOption::empty(),
+            config_error: ArcSwapOption::empty(),
+            cancel: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        let supervisor =
+            Supervisor { cluster: Arc::clone(&cluster), slots, resync: settings.resync_period, events };
+        cluster.tasks.spawn(supervisor.run(writers));
+        cluster
+    }
+
+    #[must_use]
+    pub fn spec(&self) -> &Arc<ClusterSpec> {
+        &self.spec
+    }
+
+    /// When the cluster was added to this registry.
+    #[must_use]
+    pub fn added(&self) -> Timestamp {
+        self.added
+    }
+
+    /// The store of a kind; `None` if the kind isn't watched.
+    #[must_use]
+    pub fn store<K: Kind>(&self) -> Option<&Store<K>> {
+        self.stores.get(&TypeId::of::<Store<K>>())?.typed().downcast_ref()
+    }
+
+    /// The connection, if the cluster's configuration can be used.
+    #[must_use]
+    pub fn connection(&self) -> Option<Arc<Connection>> {
+        self.connection.load_full()
+    }
+
+    /// Whether the cluster answers, as far as is known.
+    #[must_use]
+    pub fn reachable(&self) -> bool {
+        self.connection.load().as_ref().is_some_and(|connection| connection.breaker().reachable())
+    }
+
+    /// The last health check; `None` if there was none yet.
+    #[must_use]
+    pub fn health(&self) -> Option<Arc<HealthSnapshot>> {
+        self.connection.load().as_ref().and_then(|connection| connection.health())
+    }
+
+    /// Why the cluster's configuration can't be used, if it can't.
+    #[must_use]
+    pub fn config_error(&self) -> Option<Error> {
+        if let Some(error) = self.config_error.load_full() {
+            return Some(Error::clone(&error));
+        }
+        let problem = self.connection.load().as_ref()?.problem()?;
+        Some(Error::new(problem.code(), problem.to_string()).of_cluster(&self.spec.id))
+    }
+
+    /// How current each kind's copy is, in the order of the kind table.
+    pub fn freshness(&self) -> impl Iterator<Item = (&'static KindMeta, Freshness)> + '_ {
+        let reachable = self.reachable();
+        self.order.iter().map(move |store| (store.meta(), store.freshness(reachable)))
+    }
+
+    /// Whether each kind was listed once, or can't be.
+    #[must_use]
+    pub fn settled(&self) -> bool {
+        self.config_error().is_some()
+            || (self.connection.load().is_some()
+                && (!self.reachable() || self.order.iter().all(|store| store.settled())))
+    }
+
+    /// Ends all tasks of the cluster and waits for them; its stores are empty then.
+    pub(crate) async fn stop(&self) {
+        self.cancel.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+/// The task that owns everything that runs for a cluster.
+struct Supervisor {
+    cluster: Arc<Cluster>,
+    slots: ListSlots,
+    resync: Duration,
+    events: broadcast::Sender<ClusterDelta>,
+}
+
+impl Supervisor {
+    async fn run(self, writers: Vec<Box<dyn AnyWriter>>) {
+        let cancel = self.cluster.cancel.clone();
+        let connection = match Connection::open(Arc::clone(&self.cluster.spec)).await {
+            Ok(connection) => Arc::new(connection),
+            Err(error) => {
+                let error = Error::new(error.code(), error.to_string()).of_cluster(&self.cluster.spec.id);
+                tracing::error!(cluster = %self.cluster.spec.id, code = %error.code, "{error}");
+                self.announce("ConfigInvalid", Some(error.message.clone()));
+                self.cluster.config_error.store(Some(Arc::new(error)));
+                return;
+            }
+        };
+        self.cluster.connection.store(Some(Arc::clone(&connection)));
+        // The version decides how lists are asked for; a cluster that doesn't answer in time gets pages.
+        let first = tokio::time::timeout(FIRST_HEALTH, connection.first_health());
+        let Some(health) = cancel.run_until_cancelled(first).await else { return };
+        let streamed = health
+            .ok()
+            .and_then(|health| health.version.as_ref().map(|v| (v.major, v.minor)))
+            .is_some_and(|version| version >= (1, STREAMS_LISTS_FROM));
+        for writer in writers {
+            let parts = WatchParts {
+                client: connection.client(),
+                breaker: connection.breaker().clone(),
+                slots: self.slots.clone(),
+                resync: self.resync,
+                streamed,
+            };
+            self.cluster.tasks.spawn(writer.run(parts, cancel.clone()));
+        }
+        let _ = cancel.run_until_cancelled(self.announce_health(&connection)).await;
+        connection.close().await;
+    }
+
+    async fn announce_health(&self, connection: &Connection) {
+        let mut changes = connection.health_changes();
+        let mut known = None;
+        loop {
+            if let Some(health) = connection.health() {
+                let now = (health.status, health.message.clone());
+                if known.as_ref() != Some(&now) {
+                    self.announce(health.status.as_reason(), now.1.clone());
+                    known = Some(now);
+                }
+            }
+            if changes.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+        }
+    }
+
+    fn announce(&self, reason: &'static str, message: Option<String>) {
+        // No receiver is no error: there are no subscribers.
+        let _ = self.events.send(ClusterDelta {
+            at: Timestamp::now(),
+            change: ClusterChange::Updated,
+            cluster: Arc::clone(&self.cluster),
+            reason,
+            message,
+        });
+    }
+}

@@ -1,0 +1,59 @@
+//! One object as the registry keeps it.
+//!
+//! ```text
+//! Entry<Pod>   cluster ─ meta (identity, interned labels, owners, times) ─ columns (typed, small)
+//!                └─ body: the whole object as JSON without managedFields, compressed
+//! ```
+//!
+//! A typed pod takes 40 KB; an entry takes about one and a half. Lists, filters and sorts read `meta` and
+//! `columns` only; the body is decoded when a field outside of them is asked for.
+
+use std::sync::Arc;
+
+use fleetgraph_core::{ClusterId, Kind, Meta};
+
+use crate::codec::{Body, DecodeError};
+
+/// An object of a cluster, as it was last reported.
+pub struct Entry<K: Kind> {
+    pub cluster: ClusterId,
+    pub meta: Meta,
+    pub columns: K::Columns,
+    /// The number of the change that put the entry into the store; grows over the kind's whole fleet.
+    pub change: u64,
+    pub(crate) body: Body,
+}
+
+impl<K: Kind> Entry<K> {
+    /// The whole object as JSON text, without `managedFields`.
+    ///
+    /// # Errors
+    /// When the stored bytes are damaged.
+    pub fn json(&self) -> Result<String, DecodeError> {
+        self.body.decode()
+    }
+
+    /// `cluster:namespace:name`.
+    #[must_use]
+    pub fn id(&self) -> String {
+        format!("{}:{}:{}", self.cluster, &*self.meta.namespace, self.meta.name)
+    }
+
+    /// The order of lists within a cluster.
+    pub(crate) fn key(&self) -> (&str, &str) {
+        (&self.meta.namespace, &self.meta.name)
+    }
+
+    /// Bytes that the compressed object takes.
+    #[must_use]
+    pub fn body_len(&self) -> usize {
+        self.body.len()
+    }
+}
+
+/// Whether two reports are of the same version of the same object.
+pub(crate) fn same_version(a: &Meta, b: &Meta) -> bool {
+    a.uid == b.uid && a.resource_version == b.resource_version
+}
+
+pub type Shared<K> = Arc<Entry<K>>;

@@ -1,0 +1,327 @@
+//! Reads over the fleet: single objects, keys, and selections over many clusters.
+//!
+//! Each takes a [`Scope`] and sees nothing outside of it. A selection finds the narrowest way in (a key, a
+//! namespace) and walks it in the order of lists, (cluster, namespace, name), so that a page costs what it
+//! shows.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use fleetgraph_core::{
+    ClusterId, Error, ErrorCode, FieldSelector, IndexKey, Kind, LabelSelector, PageRequest, Scope, WatchState,
+};
+
+use crate::{
+    cluster::Cluster,
+    entry::{Entry, Shared},
+    registry::{Clusters, Registry},
+    store::{Edge, Snapshot},
+};
+
+/// A condition that only the kind knows, such as a pod's readiness.
+pub type Matches<K> = Box<dyn Fn(&Entry<K>) -> bool + Send + Sync>;
+
+/// What a selection asks for. The default is everything.
+pub struct Query<K: Kind> {
+    /// All clusters if `None`.
+    pub clusters: Option<Vec<String>>,
+    /// All namespaces if empty.
+    pub namespaces: Vec<String>,
+    pub labels: LabelSelector,
+    pub fields: FieldSelector,
+    pub matches: Option<Matches<K>>,
+    pub page: PageRequest,
+}
+
+impl<K: Kind> Default for Query<K> {
+    fn default() -> Self {
+        Self {
+            clusters: None,
+            namespaces: Vec::new(),
+            labels: LabelSelector::default(),
+            fields: FieldSelector::default(),
+            matches: None,
+            page: PageRequest { limit: usize::MAX, ..PageRequest::default() },
+        }
+    }
+}
+
+/// The answer to a [`Query`].
+pub struct Selection<K: Kind> {
+    /// In the order of lists.
+    pub rows: Vec<Shared<K>>,
+    /// Whether there is more beyond the page, in the direction it was read.
+    pub more: bool,
+    /// One for each cluster whose part of the answer may be old or incomplete.
+    pub problems: Vec<Error>,
+}
+
+/// Reads one kind with the rights of one caller.
+pub struct Reader<'a, K: Kind> {
+    clusters: Arc<Clusters>,
+    scope: &'a Scope,
+    kind: std::marker::PhantomData<fn() -> K>,
+}
+
+impl Registry {
+    /// Reads a kind as the caller that `scope` describes.
+    #[must_use]
+    pub fn read<'a, K: Kind>(&self, scope: &'a Scope) -> Reader<'a, K> {
+        Reader { clusters: self.snapshot(), scope, kind: std::marker::PhantomData }
+    }
+}
+
+impl<K: Kind> Reader<'_, K> {
+    /// One object; `namespace` is empty for a cluster-scoped one.
+    #[must_use]
+    pub fn get(&self, cluster: &str, namespace: &str, name: &str) -> Option<Shared<K>> {
+        let cluster = self.clusters.get(cluster)?;
+        let snapshot = cluster.store::<K>()?.snapshot();
+        let entry = snapshot.get(namespace, name)?;
+        self.allows(entry).then(|| Arc::clone(entry))
+    }
+
+    /// The objects of a cluster under a key, in order.
+    #[must_use]
+    pub fn by(&self, cluster: &str, key: IndexKey<'_>) -> Vec<Shared<K>> {
+        let Some(snapshot) = self.clusters.get(cluster).and_then(|c| c.store::<K>()).map(|s| s.snapshot())
+        else {
+            return Vec::new();
+        };
+        snapshot.by(key).filter(|entry| self.allows(entry)).map(Arc::clone).collect()
+    }
+
+    /// The objects of a namespace that carry labels, by the label index where the selector allows it.
+    #[must_use]
+    pub fn labelled(&self, cluster: &str, namespace: &str, labels: &LabelSelector) -> Vec<Shared<K>> {
+        let Some(snapshot) = self.clusters.get(cluster).and_then(|c| c.store::<K>()).map(|s| s.snapshot())
+        else {
+            return Vec::new();
+        };
+        let key = labels.exact_pair().map(|(key, value)| IndexKey::Label(key, value));
+        snapshot
+            .scan(key, Edge::Before(namespace), Edge::After(namespace))
+            .filter(|entry| labels.matches(&entry.meta.labels) && self.allows(entry))
+            .map(Arc::clone)
+            .collect()
+    }
+
+    /// How many objects the caller may see in a cluster.
+    #[must_use]
+    pub fn count(&self, cluster: &str) -> usize {
+        let Some(snapshot) = self.clusters.get(cluster).and_then(|c| c.store::<K>()).map(|s| s.snapshot())
+        else {
+            return 0;
+        };
+        if self.scope.allows_all::<K>() {
+            return snapshot.len();
+        }
+        snapshot.iter().filter(|entry| self.allows(entry)).count()
+    }
+
+    /// Objects of many clusters, in order.
+    ///
+    /// # Errors
+    /// When a field selector names a field that can't be selected on, or a cluster that is asked for by its id
+    /// does not exist.
+    pub fn select(&self, query: &Query<K>) -> Result<Selection<K>, Error> {
+        query.fields.check(&K::META, K::FIELDS)?;
+        let clusters = self.chosen(query.clusters.as_deref())?;
+        let problems = clusters.iter().filter_map(|cluster| problem::<K>(cluster)).collect();
+        let namespaces: BTreeSet<&str> = query.namespaces.iter().map(String::as_str).collect();
+        let key = key::<K>(query);
+        let limit = query.page.limit;
+        let mut rows = Vec::new();
+        let mut more = false;
+        let mut collect = |entries: &mut dyn Iterator<Item = &Shared<K>>| {
+            for entry in entries.filter(|entry| self.selects(query, entry)) {
+                if rows.len() == limit {
+                    more = true;
+                    return false;
+                }
+                rows.push(Arc::clone(entry));
+            }
+            true
+        };
+        let mut walk = |cluster: &Arc<Cluster>| {
+            let Some(snapshot) = cluster.store::<K>().map(|store| store.snapshot()) else { return true };
+            segments(query, &cluster.spec().id, &namespaces).into_iter().try_for_each(|(from, to)| {
+                let entries = snapshot.scan(key, from, to);
+                let go_on = if query.page.from_end {
+                    collect(&mut entries.rev())
+                } else {
+                    collect(&mut { entries })
+                };
+                if go_on { Ok(()) } else { Err(()) }
+            }).is_ok()
+        };
+        if query.page.from_end {
+            clusters.iter().rev().all(|cluster| walk(cluster));
+            rows.reverse();
+        } else {
+            clusters.iter().all(|cluster| walk(cluster));
+        }
+        Ok(Selection { rows, more, problems })
+    }
+
+    /// How many objects a query matches, whatever its page.
+    ///
+    /// # Errors
+    /// As [`Reader::select`].
+    pub fn matching(&self, query: &Query<K>) -> Result<usize, Error> {
+        query.fields.check(&K::META, K::FIELDS)?;
+        let namespaces: BTreeSet<&str> = query.namespaces.iter().map(String::as_str).collect();
+        let key = key::<K>(query);
+        let mut count = 0;
+        for cluster in self.chosen(query.clusters.as_deref())? {
+            let Some(snapshot) = cluster.store::<K>().map(|store| store.snapshot()) else { continue };
+            count += spans(&namespaces)
+                .into_iter()
+                .flat_map(|(from, to)| snapshot_scan(&snapshot, key, from, to))
+                .filter(|entry| self.selects(query, entry))
+                .count();
+        }
+        Ok(count)
+    }
+
+    fn chosen(&self, ids: Option<&[String]>) -> Result<Vec<Arc<Cluster>>, Error> {
+        let Some(ids) = ids else {
+            return Ok(self
+                .clusters
+                .values()
+                .filter(|cluster| self.scope.allows_cluster(&cluster.spec().id))
+                .map(Arc::clone)
+                .collect());
+        };
+        let ids: BTreeSet<&String> = ids.iter().collect();
+        ids.into_iter()
+            .map(|id| {
+                self.clusters
+                    .get(id.as_str())
+                    .filter(|cluster| self.scope.allows_cluster(&cluster.spec().id))
+                    .map(Arc::clone)
+                    .ok_or_else(|| unknown_cluster(id))
+            })
+            .collect()
+    }
+
+    fn selects(&self, query: &Query<K>, entry: &Entry<K>) -> bool {
+        query.labels.matches(&entry.meta.labels)
+            && (query.fields.is_empty() || K::matches_fields(&query.fields, &entry.meta, &entry.columns))
+            && query.matches.as_ref().is_none_or(|matches| matches(entry))
+            && self.allows(entry)
+    }
+
+    fn allows(&self, entry: &Entry<K>) -> bool {
+        self.scope.allows(&entry.cluster, &K::META, &entry.meta.namespace, &entry.meta.name)
+    }
+}
+
+/// The error for an id that names no cluster, or none that the caller may see.
+#[must_use]
+pub fn unknown_cluster(id: &str) -> Error {
+    Error::new(
+        ErrorCode::ClusterNotFound,
+        format!("there is no cluster with the id {id:?}; `clusters {{ id }}` lists them"),
+    )
+}
+
+fn snapshot_scan<'a, K: Kind>(
+    snapshot: &'a Snapshot<K>,
+    key: Option<IndexKey<'a>>,
+    from: Edge<'a>,
+    to: Edge<'a>,
+) -> impl Iterator<Item = &'a Shared<K>> {
+    snapshot.scan(key, from, to)
+}
+
+/// The narrowest key that every match stands under.
+fn key<K: Kind>(query: &Query<K>) -> Option<IndexKey<'_>> {
+    let field = K::INDEXED_FIELDS.iter().find_map(|(field, relation)| {
+        let name = query.fields.exact(field).filter(|name| !name.is_empty())?;
+        Some(IndexKey::Ref { relation, namespace: "", name })
+    });
+    field.or_else(|| query.labels.exact_pair().map(|(key, value)| IndexKey::Label(key, value)))
+}
+
+type Span<'a> = (Edge<'a>, Edge<'a>);
+
+fn spans<'a>(namespaces: &BTreeSet<&'a str>) -> Vec<Span<'a>> {
+    if namespaces.is_empty() {
+        return vec![(Edge::Least, Edge::Greatest)];
+    }
+    namespaces.iter().map(|ns| (Edge::Before(ns), Edge::After(ns))).collect()
+}
+
+/// The parts of a cluster's order that a query has to walk, in the direction of its page.
+fn segments<'a, K: Kind>(
+    query: &'a Query<K>,
+    cluster: &ClusterId,
+    namespaces: &BTreeSet<&'a str>,
+) -> Vec<Span<'a>> {
+    let mut spans = spans(namespaces);
+    if let Some(after) = &query.page.after {
+        if *cluster < after.cluster {
+            return Vec::new();
+        }
+        if *cluster == after.cluster {
+            let place = (after.namespace.as_str(), after.name.as_str());
+            spans.retain(|(_, to)| to.compare_key(place).is_gt());
+            for (from, _) in &mut spans {
+                if from.compare_key(place).is_lt() {
+                    *from = Edge::At(place.0, place.1);
+                }
+            }
+        }
+    }
+    if let Some(before) = &query.page.before {
+        if *cluster > before.cluster {
+            return Vec::new();
+        }
+        if *cluster == before.cluster {
+            let place = (before.namespace.as_str(), before.name.as_str());
+            spans.retain(|(from, _)| from.compare_key(place).is_lt());
+            for (_, to) in &mut spans {
+                if to.compare_key(place).is_gt() {
+                    *to = Edge::At(place.0, place.1);
+                }
+            }
+        }
+    }
+    if query.page.from_end {
+        spans.reverse();
+    }
+    spans
+}
+
+/// Why a cluster's part of an answer may be old or incomplete.
+fn problem<K: Kind>(cluster: &Cluster) -> Option<Error> {
+    let store = cluster.store::<K>()?;
+    let freshness = store.freshness(cluster.reachable());
+    let id = &cluster.spec().id;
+    let plural = K::META.plural;
+    let reason = || freshness.error.as_ref().map(|e| format!(": {}", e.message)).unwrap_or_default();
+    let error = match freshness.state {
+        WatchState::Live | WatchState::Absent => None,
+        WatchState::Forbidden => Some(Error::new(
+            ErrorCode::ClusterForbidden,
+            format!("cluster {id} does not let fleetgraph read {plural}{}", reason()),
+        )),
+        WatchState::Stale if cluster.reachable() => None,
+        WatchState::Stale => {
+            let age = freshness.last_event.map_or(0, |last| last.elapsed().as_secs());
+            Some(Error::new(
+                ErrorCode::ClusterUnavailable,
+                format!("cluster {id} can't be reached; its {plural} are as they were {age} s ago{}", reason()),
+            ))
+        }
+        WatchState::Syncing if cluster.reachable() => {
+            let code = freshness.error.as_ref().map_or(ErrorCode::ClusterSyncing, |error| error.code);
+            Some(Error::new(code, format!("cluster {id}'s {plural} aren't complete yet{}", reason())))
+        }
+        WatchState::Syncing => Some(Error::new(
+            ErrorCode::ClusterUnavailable,
+            format!("cluster {id} can't be reached, and its {plural} were never read{}", reason()),
+        )),
+    };
+    error.map(|error| error.of_cluster(id))
+}

@@ -1,0 +1,27 @@
+//! What can be set about the registry as a whole.
+
+use std::time::Duration;
+
+/// Bounds and periods of the registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Lists that may run at the same time over the whole fleet. More wait for a slot.
+    pub concurrent_lists: usize,
+    /// Lists that may run at the same time against one cluster.
+    pub concurrent_lists_per_cluster: usize,
+    /// How often each watch is listed again in full and compared; zero for never.
+    pub resync_period: Duration,
+    /// Kinds (plural names) to watch; all if empty.
+    pub watch_resources: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            concurrent_lists: 16,
+            concurrent_lists_per_cluster: 4,
+            resync_period: Duration::from_secs(600),
+            watch_resources: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The copy of one kind of one cluster.
+//!
+//! ```text
+//!                 one                              any number, no lock
+//!   watch ──────▶ Writer<K> ──publishes──▶ ArcSwap<Snapshot<K>> ◀──loads── Store<K> (reads)
+//!                    └──────sends────────▶ Hub<K> (deltas of the kind, all clusters)
+//! ```
+//!
+//! A snapshot is two persistent B-trees that share what did not change with the snapshot before, so that
+//! publishing costs what changed, and a reader holds a consistent view for as long as it likes:
+//!
+//! ```text
+//!   by name   (namespace, name)          → entry      lists in order, pages by key, single objects
+//!   by key    (hash, namespace, name)    → entry      labels, owners, declared references
+//! ```
+//!
+//! The second tree holds hashes of its keys, 8 bytes whatever their length; a reader compares the real key on
+//! each entry that it finds, so a collision costs time, never a wrong row.
+
+mod snapshot;
+mod writer;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+use arc_swap::ArcSwap;
+use fleetgraph_core::{ClusterId, Error, Freshness, Kind, Timestamp, WatchState};
+
+pub use snapshot::{Edge, Snapshot};
+pub use writer::{Listed, Writer};
+
+use crate::delta::Hub;
+
+/// What a writer says of its watch.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct WatchStatus {
+    pub state: WatchState,
+    pub synced: bool,
+    pub malformed: usize,
+    pub error: Option<Error>,
+}
+
+struct Shared<K: Kind> {
+    cluster: ClusterId,
+    snapshot: ArcSwap<Snapshot<K>>,
+    status: ArcSwap<WatchStatus>,
+    /// When the cluster last said anything on this watch; 0 if it never did.
+    last_event: Arc<AtomicI64>,
+}
+
+/// Reads the copy. Cheap to clone.
+pub struct Store<K: Kind> {
+    shared: Arc<Shared<K>>,
+}
+
+impl<K: Kind> Clone for Store<K> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+/// Makes an empty store: the handle that reads, and the one that writes.
+pub fn new<K: Kind>(cluster: ClusterId, hub: Arc<Hub<K>>) -> (Store<K>, Writer<K>) {
+    let shared = Arc::new(Shared {
+        cluster,
+        snapshot: ArcSwap::from_pointee(Snapshot::default()),
+        status: ArcSwap::from_pointee(WatchStatus {
+            state: WatchState::Syncing,
+            synced: false,
+            malformed: 0,
+            error: None,
+        }),
+        last_event: Arc::new(AtomicI64::new(0)),
+    });
+    (Store { shared: Arc::clone(&shared) }, Writer::new(shared, hub))
+}
+
+impl<K: Kind> Store<K> {
+    /// The copy as it is now.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot<K>> {
+        self.shared.snapshot.load_full()
+    }
+
+    /// How current the copy is. `reachable` says whether the cluster answers at all: if not, no watch of it
+    /// can be live, even one whose connection has not been found dead yet.
+    #[must_use]
+    pub fn freshness(&self, reachable: bool) -> Freshness {
+        let status = self.shared.status.load();
+        let snapshot = self.shared.snapshot.load();
+        let state = match status.state {
+            WatchState::Live if !reachable => WatchState::Stale,
+            state => state,
+        };
+        let last = self.shared.last_event.load(Ordering::Relaxed);
+        Freshness {
+            state,
+            last_event: (last != 0).then(|| Timestamp::from_micros(last)),
+            resource_version: snapshot.resource_version.clone(),
+            synced: status.synced,
+            objects: snapshot.len(),
+            malformed: status.malformed,
+            error: status.error.clone(),
+        }
+    }
+
+    /// Whether a first list was completed, or can't be.
+    #[must_use]
+    pub fn settled(&self) -> bool {
+        let status = self.shared.status.load();
+        status.synced || !matches!(status.state, WatchState::Syncing)
+    }
+
+    /// Where the transport notes that bytes arrived on this watch, bookmarks included.
+    pub(crate) fn last_event_cell(&self) -> Arc<AtomicI64> {
+        Arc::clone(&self.shared.last_event)
+    }
+}

@@ -1,0 +1,293 @@
+//! The one writer of a store: applies what the watch says, keeps the indexes, sends the deltas.
+
+use std::{
+    collections::HashSet,
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+};
+
+use fleetgraph_core::{Error, ErrorCode, Kind, WatchState};
+
+use super::{Shared as StoreShared, Snapshot, WatchStatus};
+use crate::{
+    delta::{Change, Hub},
+    entry::{Entry, Shared, same_version},
+    raw::{self, Raw},
+};
+
+/// How many malformed objects of one watch are remembered by name.
+const MALFORMED_NAMES: usize = 10_000;
+
+/// Writes one kind of one cluster. There is exactly one for a store; it can't be cloned.
+pub struct Writer<K: Kind> {
+    shared: Arc<StoreShared<K>>,
+    hub: Arc<Hub<K>>,
+    /// What the next publication will show.
+    next: Snapshot<K>,
+    /// Changes since the last publication.
+    changes: Vec<Pending<K>>,
+    /// Hashes of the names in `changes`; a collision only publishes early.
+    touched: HashSet<u64>,
+    malformed: HashSet<String>,
+    hasher: RandomState,
+}
+
+enum Pending<K: Kind> {
+    /// The new entry has no number yet.
+    Applied {
+        old: Option<Shared<K>>,
+        new: Box<Entry<K>>,
+    },
+    Deleted {
+        old: Shared<K>,
+    },
+}
+
+/// An object of a list that isn't complete yet.
+pub enum Listed<K: Kind> {
+    /// The store has this version already.
+    Known(Shared<K>),
+    New(Box<Entry<K>>),
+}
+
+impl<K: Kind> Listed<K> {
+    fn entry(&self) -> &Entry<K> {
+        match self {
+            Listed::Known(entry) => entry,
+            Listed::New(entry) => entry,
+        }
+    }
+}
+
+impl<K: Kind> Writer<K> {
+    pub(super) fn new(shared: Arc<StoreShared<K>>, hub: Arc<Hub<K>>) -> Self {
+        Self { shared, hub, next: Snapshot::default(), changes: Vec::new(), touched: HashSet::new(), malformed: HashSet::new(), hasher: RandomState::new() }
+    }
+
+    /// Reads an object of a list. `None` if it is malformed, which is noted.
+    pub fn read_listed(&mut self, raw: &Raw<K>) -> Option<Listed<K>> {
+        let (namespace, name) = raw.key();
+        if let Some(known) = self.next.get(namespace, name) {
+            if kube::Resource::meta(raw).resource_version.as_deref() == Some(&*known.meta.resource_version)
+                && !known.meta.resource_version.is_empty()
+            {
+                return Some(Listed::Known(Arc::clone(known)));
+            }
+        }
+        self.read(raw).map(|entry| Listed::New(Box::new(entry)))
+    }
+
+    /// Replaces the whole copy by a complete list; readers see the change at once. What is not listed any more
+    /// becomes a deletion.
+    pub fn replace(&mut self, listed: Vec<Listed<K>>) {
+        let first = !self.shared.status.load().synced;
+        let names: HashSet<(&str, &str)> = listed.iter().map(|l| l.entry().key()).collect();
+        let gone: Vec<Shared<K>> = self
+            .next
+            .iter()
+            .filter(|entry| !names.contains(&entry.key()))
+            .map(Arc::clone)
+            .collect();
+        drop(names);
+        for old in gone {
+            self.changes.push(Pending::Deleted { old });
+        }
+        for listed in listed {
+            if let Listed::New(entry) = listed {
+                self.stage(entry);
+            }
+        }
+        self.publish(first);
+        self.set_status(|status| {
+            status.synced = true;
+            status.state = WatchState::Live;
+            status.error = None;
+        });
+    }
+
+    /// Applies one object. Visible after [`Writer::commit`].
+    pub fn apply(&mut self, raw: &Raw<K>) {
+        match self.read(raw) {
+            Some(entry) => self.stage(Box::new(entry)),
+            None => {
+                // Its newest state can't be read; the one before would be a lie.
+                let (namespace, name) = raw.key();
+                self.stage_deletion(namespace, name);
+            }
+        }
+    }
+
+    /// Removes one object. Visible after [`Writer::commit`].
+    pub fn delete(&mut self, raw: &Raw<K>) {
+        let (namespace, name) = raw.key();
+        self.malformed.remove(&malformed_key(namespace, name));
+        self.note_version(kube::Resource::meta(raw).resource_version.as_deref());
+        self.stage_deletion(namespace, name);
+    }
+
+    /// Makes what was applied and deleted visible, and sends it.
+    pub fn commit(&mut self) {
+        self.publish(false);
+    }
+
+    /// Drops the whole copy, as when the cluster is removed.
+    pub fn clear(&mut self) {
+        self.next = Snapshot::default();
+        self.changes.clear();
+        self.publish(true);
+    }
+
+    /// Whether the watch is established.
+    pub fn set_state(&mut self, state: WatchState, error: Option<Error>) {
+        self.set_status(|status| {
+            status.state = state;
+            status.error = error;
+        });
+    }
+
+    /// The watch goes on after a fault, from where it broke.
+    pub fn resumed(&mut self) {
+        self.set_status(|status| {
+            if status.synced {
+                status.state = WatchState::Live;
+                status.error = None;
+            }
+        });
+    }
+
+    #[must_use]
+    pub fn state(&self) -> WatchState {
+        self.shared.status.load().state
+    }
+
+    #[must_use]
+    pub fn synced(&self) -> bool {
+        self.shared.status.load().synced
+    }
+
+    fn set_status(&self, change: impl FnOnce(&mut WatchStatus)) {
+        let mut status = WatchStatus::clone(&self.shared.status.load());
+        change(&mut status);
+        status.malformed = self.malformed.len();
+        if status.error.is_none() && status.malformed > 0 {
+            status.error = Some(self.malformed_error());
+        }
+        if status != **self.shared.status.load() {
+            self.shared.status.store(Arc::new(status));
+        }
+    }
+
+    fn malformed_error(&self) -> Error {
+        let example = self.malformed.iter().next().map_or("", String::as_str);
+        Error::new(
+            ErrorCode::MalformedObject,
+            format!(
+                "{} of the {} in this cluster can't be decoded and are left out, {example} among them; the log has the \
+                 reason of each",
+                self.malformed.len(),
+                K::META.plural,
+            ),
+        )
+        .of_cluster(&self.shared.cluster)
+    }
+
+    fn read(&mut self, raw: &Raw<K>) -> Option<Entry<K>> {
+        let read = || -> Result<Entry<K>, Box<dyn std::error::Error>> {
+            let (meta, text) = raw::read(&K::META, raw.text())?;
+            let columns = K::columns(&text)?;
+            let body = self.hub.codec.encode(&text)?;
+            Ok(Entry { cluster: self.shared.cluster.clone(), meta, columns, change: 0, body })
+        };
+        let (namespace, name) = raw.key();
+        match read() {
+            Ok(entry) => {
+                if !self.malformed.is_empty() && self.malformed.remove(&malformed_key(namespace, name)) {
+                    self.set_status(|status| status.error = None);
+                }
+                Some(entry)
+            }
+            Err(error) => {
+                tracing::warn!(
+                    cluster = %self.shared.cluster, kind = K::META.kind, namespace, name, %error,
+                    "left out an object that can't be decoded"
+                );
+                if self.malformed.len() < MALFORMED_NAMES {
+                    self.malformed.insert(malformed_key(namespace, name));
+                }
+                self.set_status(|status| status.error = None);
+                None
+            }
+        }
+    }
+
+    fn stage(&mut self, entry: Box<Entry<K>>) {
+        self.note_version(Some(&entry.meta.resource_version));
+        let old = self.current(&entry.meta.namespace, &entry.meta.name);
+        if old.as_ref().is_some_and(|old| same_version(&old.meta, &entry.meta)) {
+            return;
+        }
+        self.changes.push(Pending::Applied { old, new: entry });
+    }
+
+    fn stage_deletion(&mut self, namespace: &str, name: &str) {
+        if let Some(old) = self.current(namespace, name) {
+            self.changes.push(Pending::Deleted { old });
+        }
+    }
+
+    /// The state of an object after all that is staged. Two changes of one object in one commit would need the
+    /// first to be applied: it is published then.
+    fn current(&mut self, namespace: &str, name: &str) -> Option<Shared<K>> {
+        if !self.touched.insert(self.hasher.hash_one((namespace, name))) {
+            self.publish(false);
+        }
+        self.next.get(namespace, name).map(Arc::clone)
+    }
+
+    fn note_version(&mut self, version: Option<&str>) {
+        let Some(new) = version.and_then(|v| v.parse::<u128>().ok()) else { return };
+        let old = self.next.resource_version.as_deref().and_then(|v| v.parse::<u128>().ok());
+        if old.is_none_or(|old| new > old) {
+            self.next.resource_version = Some(new.to_string());
+        }
+    }
+
+    /// Numbers and publishes the staged changes. With `resync`, subscribers are told to read again instead of
+    /// being sent every object as if it had just been made.
+    fn publish(&mut self, resync: bool) {
+        if self.changes.is_empty() && !resync {
+            return;
+        }
+        let staged = std::mem::take(&mut self.changes);
+        self.touched.clear();
+        let Self { shared, hub, next, .. } = self;
+        hub.publish(|numbers| {
+            let mut changes = Vec::with_capacity(if resync { 1 } else { staged.len() });
+            for (index, change) in staged.into_iter().enumerate() {
+                let number = numbers.of(if resync { 0 } else { index });
+                match change {
+                    Pending::Applied { old, mut new } => {
+                        new.change = number;
+                        let new = Arc::<Entry<K>>::from(new);
+                        next.insert(Arc::clone(&new));
+                        changes.push(Change::Applied { old, new });
+                    }
+                    Pending::Deleted { old } => {
+                        next.remove(&old.meta.namespace, &old.meta.name);
+                        changes.push(Change::Deleted { old });
+                    }
+                }
+            }
+            if resync {
+                changes.clear();
+                changes.push(Change::Resynced { cluster: shared.cluster.clone() });
+            }
+            shared.snapshot.store(Arc::new(next.clone()));
+            changes
+        });
+    }
+}
+
+fn malformed_key(namespace: &str, name: &str) -> String {
+    if namespace.is_empty() { name.to_owned() } else { format!("{namespace}/{name}") }
+}

@@ -1,0 +1,244 @@
+//! The loop that keeps one store like its cluster: list, watch, relist, retry.
+//!
+//! ```text
+//!   Init ─▶ buffer the list (a slot is held) ─▶ InitDone: swap, Live
+//!                                                 │ Apply / Delete: commit as soon as nothing more is ready
+//!                                                 │ error: Stale; wait (back-off, or until the cluster answers)
+//!                                                 │ established again: Live
+//!                                                 └ resync period over: list again and repair
+//! ```
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use fleetgraph_core::{ClusterId, ErrorCode, Kind, WatchState};
+use futures::{FutureExt, Stream, StreamExt};
+use kube::{
+    Api,
+    runtime::watcher::{self, Event, InitialListStrategy, watcher},
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    time::{Instant, sleep, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    breaker::Breaker,
+    connection::classify_watch,
+    observe::observed,
+    raw::Raw,
+    store::{Listed, Writer},
+};
+
+/// Changes that are published together at most.
+const BATCH: usize = 256;
+const PAGE: u32 = 500;
+const MIN_DELAY: Duration = Duration::from_millis(500);
+const MAX_DELAY: Duration = Duration::from_secs(30);
+/// A right that is missing or a kind that isn't served is asked for again this often.
+const DENIED_DELAY: Duration = Duration::from_secs(30);
+/// A streamed list that says nothing for so long is taken for one that the server does not support.
+const STREAMED_LIST_SILENCE: Duration = Duration::from_secs(30);
+
+/// What bounds the lists that run at the same time: a list is the most expensive request there is.
+#[derive(Clone)]
+pub(crate) struct ListSlots {
+    pub fleet: Arc<Semaphore>,
+    pub cluster: Arc<Semaphore>,
+}
+
+pub(crate) struct Watch<K: Kind> {
+    pub cluster: ClusterId,
+    pub client: kube::Client,
+    pub breaker: Breaker,
+    pub slots: ListSlots,
+    /// How often everything is listed again and compared; zero for never.
+    pub resync: Duration,
+    /// Whether the server can send the list as a watch.
+    pub streamed: bool,
+    pub writer: Writer<K>,
+    pub last_event: Arc<std::sync::atomic::AtomicI64>,
+}
+
+/// Why a stream of events was left.
+enum Left {
+    Cancelled,
+    /// The list is due again.
+    Resync,
+    /// The server does not stream lists after all.
+    NotStreamed,
+}
+
+type Permits = (OwnedSemaphorePermit, OwnedSemaphorePermit);
+
+impl<K: Kind> Watch<K> {
+    /// Runs until cancelled; gives the writer back.
+    pub(crate) async fn run(mut self, cancel: CancellationToken) -> Writer<K> {
+        loop {
+            let (client, established) = observed(self.client.clone(), Arc::clone(&self.last_event));
+            let api: Api<Raw<K>> = Api::all_with(client, &());
+            let config = watcher::Config {
+                page_size: Some(PAGE),
+                initial_list_strategy: if self.streamed {
+                    InitialListStrategy::StreamingList
+                } else {
+                    InitialListStrategy::ListWatch
+                },
+                ..watcher::Config::default()
+            };
+            let left = self.follow(watcher(api, config), established, &cancel).await;
+            match left {
+                Left::Cancelled => return self.writer,
+                Left::Resync => tracing::debug!(cluster = %self.cluster, kind = K::META.kind, "resync"),
+                Left::NotStreamed => {
+                    tracing::info!(cluster = %self.cluster, kind = K::META.kind, "the server does not stream lists; using pages");
+                    self.streamed = false;
+                }
+            }
+        }
+    }
+
+    async fn follow(
+        &mut self,
+        events: impl Stream<Item = Result<Event<Raw<K>>, watcher::Error>>,
+        mut established: watch::Receiver<u64>,
+        cancel: &CancellationToken,
+    ) -> Left {
+        let mut events = pin!(events);
+        let mut listing: Option<(Vec<Listed<K>>, Permits)> = None;
+        let mut staged = 0;
+        let mut failures = 0_u32;
+        let resync_at = self.resync_at();
+        let mut spoke = Instant::now();
+        loop {
+            let event = match (staged > 0).then(|| events.next().now_or_never()) {
+                Some(Some(event)) if staged < BATCH => event,
+                Some(ready) => {
+                    self.writer.commit();
+                    staged = 0;
+                    match ready {
+                        Some(event) => event,
+                        None => continue,
+                    }
+                }
+                None => tokio::select! {
+                    () = cancel.cancelled() => return Left::Cancelled,
+                    () = sleep_until(resync_at), if listing.is_none() && !self.resync.is_zero() => return Left::Resync,
+                    () = sleep_until(spoke + STREAMED_LIST_SILENCE), if listing.is_some() && self.streamed => {
+                        return Left::NotStreamed;
+                    }
+                    Ok(()) = established.changed() => {
+                        if listing.is_none() {
+                            failures = 0;
+                            self.writer.resumed();
+                        }
+                        continue;
+                    }
+                    event = events.next() => event,
+                },
+            };
+            spoke = Instant::now();
+            match event {
+                Some(Ok(Event::Init)) => {
+                    tokio::select! {
+                        () = cancel.cancelled() => return Left::Cancelled,
+                        permits = self.slot() => listing = Some((Vec::new(), permits)),
+                    }
+                    spoke = Instant::now();
+                }
+                Some(Ok(Event::InitApply(object))) => {
+                    if let Some((listed, _)) = &mut listing {
+                        listed.extend(self.writer.read_listed(&object));
+                    }
+                }
+                Some(Ok(Event::InitDone)) => {
+                    if let Some((listed, _)) = listing.take() {
+                        self.writer.replace(listed);
+                    }
+                    failures = 0;
+                }
+                Some(Ok(Event::Apply(object))) => {
+                    self.writer.apply(&object);
+                    staged += 1;
+                }
+                Some(Ok(Event::Delete(object))) => {
+                    self.writer.delete(&object);
+                    staged += 1;
+                }
+                Some(Err(error)) => {
+                    let was_listing = listing.take().is_some();
+                    let refused = self.failed(&error);
+                    if refused && was_listing && self.streamed {
+                        return Left::NotStreamed;
+                    }
+                    failures = failures.saturating_add(1);
+                    tokio::select! {
+                        () = cancel.cancelled() => return Left::Cancelled,
+                        () = self.pause(failures) => {}
+                    }
+                }
+                // The watcher never ends; if it did, starting anew is right.
+                None => return Left::Resync,
+            }
+        }
+    }
+
+    /// Notes an error. Says whether the server answered, and refused the request as such.
+    fn failed(&mut self, error: &watcher::Error) -> bool {
+        let error = classify_watch(error, &K::META).of_cluster(&self.cluster);
+        let state = match error.code {
+            ErrorCode::ClusterForbidden => WatchState::Forbidden,
+            ErrorCode::NotFound => WatchState::Absent,
+            _ if self.writer.synced() => WatchState::Stale,
+            _ => WatchState::Syncing,
+        };
+        // History that is gone is the normal way into a relist, not a fault.
+        if error.code == ErrorCode::ClusterGone {
+            tracing::debug!(cluster = %self.cluster, kind = K::META.kind, "the watch's history is gone; listing again");
+            self.writer.set_state(state, None);
+            return false;
+        }
+        tracing::warn!(cluster = %self.cluster, kind = K::META.kind, code = %error.code, "watch failed: {}", error.message);
+        let refused = matches!(error.code, ErrorCode::BadRequest | ErrorCode::ClusterProtocol);
+        self.writer.set_state(state, Some(error));
+        refused
+    }
+
+    /// Waits before the next try: back-off with jitter, or until the cluster answers again.
+    async fn pause(&self, failures: u32) {
+        if !self.breaker.reachable() {
+            self.breaker.closed().await;
+            // Not all watches of a recovered cluster in the same instant.
+            sleep(jitter(MIN_DELAY)).await;
+            return;
+        }
+        let delay = match self.writer.state() {
+            WatchState::Forbidden | WatchState::Absent => DENIED_DELAY,
+            _ => MIN_DELAY.saturating_mul(1 << (failures.saturating_sub(1)).min(6)).min(MAX_DELAY),
+        };
+        tokio::select! {
+            () = sleep(delay / 2 + jitter(delay / 2)) => {}
+            () = self.breaker.opened() => self.breaker.closed().await,
+        }
+    }
+
+    async fn slot(&self) -> Permits {
+        // The cluster's own first, so that a waiting cluster doesn't hold a slot of the fleet. Neither
+        // semaphore is ever closed.
+        let cluster = Arc::clone(&self.slots.cluster).acquire_owned().await;
+        let fleet = Arc::clone(&self.slots.fleet).acquire_owned().await;
+        match (cluster, fleet) {
+            (Ok(cluster), Ok(fleet)) => (cluster, fleet),
+            _ => std::future::pending().await,
+        }
+    }
+
+    fn resync_at(&self) -> Instant {
+        // A tenth of jitter keeps the kinds and clusters from listing at the same time.
+        Instant::now() + self.resync - jitter(self.resync / 10)
+    }
+}
+
+fn jitter(up_to: Duration) -> Duration {
+    up_to.mul_f64(rand::random::<f64>())
+}
