@@ -1,0 +1,119 @@
+//! The command line.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, Overrides, Problems};
+
+/// One GraphQL federation subgraph over a whole fleet of Kubernetes clusters.
+#[derive(Debug, Parser)]
+#[command(name = "fleetgraph", version, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the configuration with every key, its default and its description.
+    Config {
+        /// Check a file instead, and say everything that is wrong with it, with line and column.
+        #[arg(long, value_name = "FILE")]
+        check: Option<PathBuf>,
+        /// Print the reference page of the documentation.
+        #[arg(long, conflicts_with = "check", hide = true)]
+        markdown: bool,
+    },
+}
+
+/// The settings that the command line and the environment can make. They go before those of the file.
+#[derive(Debug, Args)]
+pub struct Settings {
+    /// Configuration file; without one, every context of the kubeconfig, or the cluster of the pod.
+    #[arg(long, value_name = "FILE", env = "FLEETGRAPH_CONFIG")]
+    config: Option<PathBuf>,
+    /// Address of the GraphQL server [default: 127.0.0.1:8080].
+    #[arg(long, value_name = "ADDR", env = "FLEETGRAPH_LISTEN")]
+    listen: Option<String>,
+    /// Address of Prometheus' /metrics [default: 127.0.0.1:9090].
+    #[arg(long, value_name = "ADDR", env = "FLEETGRAPH_METRICS_LISTEN")]
+    metrics_listen: Option<String>,
+    /// Take these contexts of the kubeconfig as the clusters, instead of those that are configured; repeatable.
+    #[arg(long = "context", value_name = "NAME", conflicts_with = "clusters")]
+    contexts: Vec<String>,
+    /// Clusters as YAML, or the path of a file that holds them; instead of those of the configuration file.
+    #[arg(
+        long = "clusters-config",
+        value_name = "YAML|FILE",
+        env = "CLUSTERS_CONFIG",
+        hide_env_values = true
+    )]
+    clusters: Option<String>,
+    /// What is logged: a level, or a filter such as info,cluster_registry=debug [default: info].
+    #[arg(long, value_name = "FILTER", env = "FLEETGRAPH_LOG")]
+    log_level: Option<String>,
+    /// Form of the log: text or json [default: text].
+    #[arg(long, value_name = "FORMAT", env = "FLEETGRAPH_LOG_FORMAT")]
+    log_format: Option<String>,
+    /// Collector for traces, metrics and logs, by OTLP over gRPC, such as http://otel-collector:4317.
+    #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    otlp_endpoint: Option<String>,
+    /// Name of this service in traces, metrics and logs [default: fleetgraph].
+    #[arg(long, value_name = "NAME", env = "OTEL_SERVICE_NAME")]
+    service_name: Option<String>,
+}
+
+impl Settings {
+    /// What flags and variables say of the configuration's keys.
+    fn overrides(&self) -> Overrides {
+        Overrides {
+            listen: self.listen.clone(),
+            metrics_listen: self.metrics_listen.clone(),
+            clusters: self.clusters.clone(),
+            log_level: self.log_level.clone(),
+            log_format: self.log_format.clone(),
+            otlp_endpoint: self.otlp_endpoint.clone(),
+            service_name: self.service_name.clone(),
+        }
+    }
+}
+
+impl Cli {
+    /// Runs the command. A wrong configuration ends with code 2, as a wrong command line does; a failure with 1.
+    pub fn run(self) -> ExitCode {
+        match self.command {
+            Command::Config { check: Some(file), .. } => check(&file),
+            Command::Config { markdown: true, .. } => print(&config::reference_markdown()),
+            Command::Config { .. } => print(&config::commented_default()),
+        }
+    }
+}
+
+fn check(file: &Path) -> ExitCode {
+    match config::load(Some(file), &Overrides::default(), &[]) {
+        Ok(_) => print(&format!("{}: ok\n", file.display())),
+        Err(problems) => refuse(&problems),
+    }
+}
+
+fn refuse(problems: &Problems) -> ExitCode {
+    eprintln!("{problems}");
+    ExitCode::from(2)
+}
+
+fn print(text: &str) -> ExitCode {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // The reader, such as `head`, had enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("fleetgraph: can't write: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

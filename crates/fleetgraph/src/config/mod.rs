@@ -1,0 +1,60 @@
+//! The configuration: what the file, the environment and the flags may say, checked before anything starts.
+//!
+//! ```text
+//! flags  >  environment  >  file  >  defaults
+//! ```
+//!
+//! A configuration is either right or refused: an unknown key, a value of the wrong type and a value that can't work are
+//! all reported in one run, each with file, line, column and key path.
+
+mod check;
+pub mod cluster;
+mod document;
+mod keys;
+pub mod nearest;
+pub mod problem;
+mod read;
+mod reference;
+mod registry;
+pub mod secret;
+pub mod settings;
+mod sources;
+pub mod telemetry;
+
+use std::{net::SocketAddr, time::Duration};
+
+pub use self::{
+    cluster::{AuthMethod, ClusterConfig, OidcConfig, TlsConfig},
+    problem::{Mark, Problem, Problems},
+    reference::{commented_default, reference_markdown},
+    registry::RegistryConfig,
+    sources::{OVERRIDES, Override, Overrides, load},
+    telemetry::{LogFormat, TelemetryConfig},
+};
+
+settings::settings! {
+    /// The whole configuration file.
+    pub struct Config {
+        /// Clusters of the fleet. Empty: every context of the kubeconfig (KUBECONFIG, or `~/.kube/config`), or else the
+        /// cluster in whose pod the server runs.
+        clusters: Vec<ClusterConfig> = Vec::new(),
+        /// Namespace that a query means when it names none where one is needed.
+        default_namespace: String = "default".to_owned(),
+        /// Kinds to watch, such as `pods` or `Deployment`. Empty: all that the server knows.
+        watch_resources: Vec<String> = Vec::new(),
+        /// How often each watch is checked against a full list, as a safety net. `0s`: never.
+        #[serde(with = "humantime_serde")]
+        resync_period: Duration = Duration::from_secs(600),
+        /// Address of the GraphQL server. Until requests are authenticated, it must be a loopback address.
+        listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080)),
+        /// Address of Prometheus' `/metrics`. Until requests are authenticated, it must be a loopback address.
+        metrics_listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 9090)),
+        /// Time that running requests and telemetry have to end after SIGTERM or SIGINT.
+        #[serde(with = "humantime_serde")]
+        drain_timeout: Duration = Duration::from_secs(20),
+        /// How the clusters are watched.
+        registry: RegistryConfig = RegistryConfig::default(),
+        /// Logs, traces and metrics of the server itself.
+        telemetry: TelemetryConfig = TelemetryConfig::default(),
+    }
+}

@@ -1,0 +1,129 @@
+//! The commented default file and the reference page, both from the declarations of the settings.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use super::{ClusterConfig, Config, OVERRIDES, keys::SECTIONS, settings::KeyDoc};
+
+const HEAD: &str = "\
+# Fleetgraph's configuration, with every key and its default. Keep only what you change.
+# Flags go before the environment, the environment before this file, this file before the defaults.
+";
+
+/// The default configuration as a file in which every key has its description above it.
+pub fn commented_default() -> String {
+    let mut out = HEAD.to_owned();
+    let defaults = to_value(&Config::default());
+    for key in Config::KEYS {
+        out.push('\n');
+        key_and_value(&mut out, key, key.name, &defaults[key.name], "");
+    }
+    out
+}
+
+fn key_and_value(out: &mut String, key: &KeyDoc, path: &str, value: &Value, indent: &str) {
+    comment(out, key, indent);
+    match (path, value) {
+        ("clusters", _) => clusters(out),
+        (_, Value::Object(fields)) => {
+            out.push_str(&format!("{indent}{}:\n", key.name));
+            mapping(out, path, fields, &format!("{indent}  "));
+        }
+        (_, value) => out.push_str(&format!("{indent}{}: {value}\n", key.name)),
+    }
+}
+
+fn mapping(out: &mut String, path: &str, fields: &serde_json::Map<String, Value>, indent: &str) {
+    for key in keys_of(path) {
+        let value = fields.get(key.name).unwrap_or(&Value::Null);
+        key_and_value(out, key, &format!("{path}.{}", key.name), value, indent);
+    }
+}
+
+/// The default is no cluster; a cluster's own keys are shown as a comment that can be uncommented as it stands.
+fn clusters(out: &mut String) {
+    out.push_str("clusters: []\n# clusters:\n");
+    let mut example = String::new();
+    if let Value::Object(fields) = to_value(&example_cluster()) {
+        mapping(&mut example, "clusters[]", &fields, "    ");
+    }
+    let mut dashed = false;
+    for line in example.lines() {
+        // The first key, not the comments above it, carries the dash.
+        let dash = !dashed && !line.trim_start().starts_with('#');
+        dashed |= dash;
+        let line = if dash { line.replacen("    ", "  - ", 1) } else { line.to_owned() };
+        out.push_str(&format!("# {line}\n"));
+    }
+}
+
+/// A cluster that passes every check once its comment signs are gone.
+fn example_cluster() -> ClusterConfig {
+    ClusterConfig { id: "prod-eu".to_owned(), ..ClusterConfig::default() }
+}
+
+fn comment(out: &mut String, key: &KeyDoc, indent: &str) {
+    for line in key.lines() {
+        out.push_str(&format!("{indent}# {line}\n"));
+    }
+}
+
+/// `docs/configuration.md`.
+pub fn reference_markdown() -> String {
+    let mut out = String::from(
+        "# Configuration\n\n\
+         <!-- Written by `fleetgraph config --markdown`; a test compares. -->\n\n\
+         `fleetgraph serve --config FILE` reads a YAML file. `fleetgraph config` prints it with every key, its default and \
+         its description; `fleetgraph config --check FILE` says everything that is wrong with a file, with line and column.\n\n\
+         Flags go before the environment, the environment before the file, the file before the defaults. An unknown key, a \
+         value of the wrong type and a value that can't work are refused. Durations are written `30s`, `5m`, `1h 30m`.\n\n\
+         ## Flags and variables\n\n\
+         | key | flag | variable |\n|---|---|---|\n\
+         | (the file) | `--config` | `FLEETGRAPH_CONFIG` |\n",
+    );
+    for known in OVERRIDES {
+        out.push_str(&format!("| `{}` | `--{}` | `{}` |\n", known.key, known.flag, known.variable));
+    }
+    out.push_str(
+        "| `clusters`, from the kubeconfig | `--context` (repeatable) | `KUBECONFIG` (the files) |\n\n\
+         `CLUSTERS_CONFIG` holds a path, or the YAML itself: a list of clusters, or a mapping with the key `clusters`. \
+         `OTEL_RESOURCE_ATTRIBUTES` adds resource attributes to traces, metrics and logs.\n",
+    );
+    for section in SECTIONS {
+        let title =
+            if section.path.is_empty() { "Top level".to_owned() } else { format!("`{}`", section.path) };
+        out.push_str(&format!("\n## {title}\n\n| key | default | |\n|---|---|---|\n"));
+        let defaults = defaults_of(section.path);
+        for key in section.keys {
+            let doc = key.lines().collect::<Vec<_>>().join(" ").replace('|', "\\|");
+            let default = match defaults.get(key.name) {
+                Some(Value::Object(_)) | None => String::new(),
+                Some(value) => format!("`{value}`"),
+            };
+            let _ = writeln!(out, "| `{}` | {default} | {doc} |", key.name);
+        }
+    }
+    out
+}
+
+fn keys_of(path: &str) -> &'static [KeyDoc] {
+    super::keys::keys_at(path).unwrap_or_default()
+}
+
+/// The default values of a mapping of the file.
+fn defaults_of(path: &str) -> Value {
+    let (mut value, rest) = match path.strip_prefix("clusters[]") {
+        Some(rest) => (to_value(&ClusterConfig::default()), rest),
+        None => (to_value(&Config::default()), path),
+    };
+    for key in rest.split('.').filter(|key| !key.is_empty()) {
+        value = value[key].take();
+    }
+    value
+}
+
+fn to_value<T: serde::Serialize>(value: &T) -> Value {
+    // Settings have text keys and finite numbers, which JSON can always hold; a test prints them all.
+    serde_json::to_value(value).unwrap_or_default()
+}

@@ -1,0 +1,9 @@
+//! The composition root: it reads the configuration, puts the parts together, and sees to their life and end.
+//!
+//! It is the only crate that knows all others, and it holds no rule of the fleet itself.
+
+pub mod cli;
+mod clusters;
+pub mod config;
+pub mod lifecycle;
+pub mod telemetry;
