@@ -23,7 +23,7 @@ use crate::process::{Launch, Process};
 use crate::proxy::{Fault, FaultProxy};
 use crate::tools::Tools;
 use crate::workdir::Workdir;
-use crate::{etcd, kwok};
+use crate::{etcd, seed};
 
 /// Alone on two cores it takes three seconds; with builds and other tests beside it, up to a minute was seen.
 const READY_WITHIN: Duration = Duration::from_secs(120);
@@ -101,7 +101,7 @@ impl ControlPlane {
         inner.wait_ready().await?;
         if inner.options.kwok_nodes > 0 {
             let client = inner.client(&inner.admin).await?;
-            kwok::create_nodes(&client, &inner.options.name, &inner.options.region, inner.options.kwok_nodes)
+            seed::create_nodes(&client, &inner.options.name, &inner.options.region, inner.options.kwok_nodes)
                 .await?;
         }
         for component in inner.options.components() {
@@ -361,15 +361,19 @@ impl Inner {
     }
 
     fn launch(&self, component: Component) -> Result<()> {
+        let process = self.spawn(component)?;
+        lock(&self.running).insert(component, process);
+        Ok(())
+    }
+
+    fn spawn(&self, component: Component) -> Result<Process> {
         let launch = Launch {
             program: self.tools.program(component.program()),
             args: components::arguments(component, &self.dir, &self.ports, &self.options),
             env: Vec::new(),
             log: Some(self.dir.path(&format!("{component}.log"))),
         };
-        let process = Process::start(&launch).with_context(|| format!("starting {component}"))?;
-        lock(&self.running).insert(component, process);
-        Ok(())
+        Process::start(&launch).with_context(|| format!("starting {component}"))
     }
 
     async fn wait_ready(&self) -> Result<()> {
@@ -416,21 +420,16 @@ impl Inner {
 async fn restart_what_exits(inner: Arc<Inner>) {
     loop {
         tokio::time::sleep(Duration::from_millis(250)).await;
-        let exited: Vec<Component> = {
-            let mut running = lock(&inner.running);
-            let mut exited = Vec::new();
-            for (component, process) in running.iter_mut() {
-                let may_restart = component.is_restarted() && process.age() > Duration::from_secs(1);
-                if may_restart && process.exited().is_some() {
-                    exited.push(*component);
-                }
+        // Locked throughout, so that a program which a test kills meanwhile isn't brought back.
+        for (component, process) in lock(&inner.running).iter_mut() {
+            let may_restart = component.is_restarted() && process.age() > Duration::from_secs(1);
+            if !may_restart || process.exited().is_none() {
+                continue;
             }
-            exited
-        };
-        for component in exited {
             tracing::info!(%component, cluster = inner.options.name, "exited, starting it again");
-            if let Err(error) = inner.launch(component) {
-                tracing::error!(%component, %error, "could not start it again");
+            match inner.spawn(*component) {
+                Ok(again) => *process = again,
+                Err(error) => tracing::error!(%component, %error, "could not start it again"),
             }
         }
     }

@@ -13,14 +13,17 @@ use serde_json::{Value, json};
 /// left it alone would be one that no API server makes.
 const COMPACT_REVISION_KEY: &str = "compact_rev_key";
 
-/// Forgets all history up to the present revision, as the API server's own compactor does every five minutes.
-/// Returns that revision.
+/// Forgets all history, as the API server's own compactor does every five minutes. Returns the revision up to which.
+///
+/// etcd keeps what a compaction names: a watch may still start at exactly that revision. So the compaction names the
+/// write of its own key, which comes after everything that any watch has seen.
 pub(crate) async fn compact(port: u16) -> Result<i64> {
     let key = STANDARD.encode(COMPACT_REVISION_KEY);
     let present = revision(&call(port, "/v3/kv/range", json!({ "key": key })).await?)?;
-    call(port, "/v3/kv/put", json!({ "key": key, "value": STANDARD.encode(present.to_string()) })).await?;
-    call(port, "/v3/kv/compaction", json!({ "revision": present.to_string(), "physical": true })).await?;
-    Ok(present)
+    let value = STANDARD.encode((present + 1).to_string());
+    let written = revision(&call(port, "/v3/kv/put", json!({ "key": key, "value": value })).await?)?;
+    call(port, "/v3/kv/compaction", json!({ "revision": written.to_string(), "physical": true })).await?;
+    Ok(written)
 }
 
 /// The gateway writes 64-bit numbers as strings.

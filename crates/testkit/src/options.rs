@@ -90,7 +90,8 @@ impl Options {
         Self { name: name.into(), ..Self::default() }
     }
 
-    /// etcd and an API server, nothing else: half the start-up time and memory, and objects stay as they were written.
+    /// etcd and an API server, nothing else: half the start-up time and memory, and objects stay as they were
+    /// written. The roles `view`, `edit` and `admin` are empty here, since a controller fills them.
     pub fn bare(name: impl Into<String>) -> Self {
         Self { controllers: Controllers::None, scheduler: false, kwok_nodes: 0, ..Self::named(name) }
     }

@@ -112,8 +112,10 @@ async fn users_are_who_their_tokens_and_certificates_say_and_rbac_decides() -> R
     let bob: Credentials = plane.client_cert("bob", &["viewers", "others"])?.into();
     ensure!(list(bob.clone()).await? == Some(403), "nor may bob");
 
-    let binding = ["create", "clusterrolebinding", "viewers", "--clusterrole=view", "--group=viewers"];
-    plane.kubectl(&binding).await?;
+    plane.kubectl(&["create", "clusterrole", "lister", "--verb=list", "--resource=configmaps"]).await?;
+    plane
+        .kubectl(&["create", "clusterrolebinding", "viewers", "--clusterrole=lister", "--group=viewers"])
+        .await?;
     eventually("the group's right reaches both", async || {
         Ok(list(alice.clone()).await?.is_none() && list(bob.clone()).await?.is_none())
     })

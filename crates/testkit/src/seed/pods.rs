@@ -1,0 +1,198 @@
+//! A benchmark's pods: many, Running, and as heavy as real ones (about 9 KB of JSON each, with the `managedFields`
+//! of the three programs that write a pod).
+//!
+//! Waiting for controllers and kwok to make them would take minutes. So each is created as the ReplicaSet controller
+//! creates it and gets its status as a kubelet writes it, with owners, nodes, namespaces and everything else it
+//! refers to really there.
+
+use anyhow::{Result, ensure};
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::jiff::Timestamp;
+use kube::{Api, Client};
+use serde_json::{Value, json};
+
+use super::workload::{self, App};
+use super::{node, realistic, write};
+
+/// The API server serves about that many at once before it only queues.
+const WORKERS: usize = 8;
+const PODS_OF_A_REPLICA_SET: usize = 10;
+const PODS_OF_A_NAMESPACE: usize = 500;
+const PODS_OF_A_NODE: usize = 100;
+
+/// What [`pods`] has made.
+#[derive(Debug, Clone)]
+pub struct PodBench {
+    pub pods: usize,
+    pub namespaces: Vec<String>,
+    pub nodes: Vec<String>,
+    pub deployments: usize,
+}
+
+/// Writes `count` Running pods, with a deployment and a ReplicaSet for every 10, a namespace for every 500 and a node
+/// for every 100. 10,000 take less than a minute on two cores.
+///
+/// # Errors
+/// On a control plane with a controller manager, which would at once create, delete and correct such pods: use
+/// [`crate::Options::bare`]. And when called twice: names would collide.
+pub async fn pods(client: &Client, count: usize) -> Result<PodBench> {
+    let leases: Api<Lease> = Api::namespaced(client.clone(), "kube-system");
+    ensure!(
+        leases.get_opt("kube-controller-manager").await?.is_none(),
+        "seed::pods needs a control plane without controllers (Options::bare)"
+    );
+    let nodes = node::create_nodes(client, "bench", "eu-central-1", count.div_ceil(PODS_OF_A_NODE)).await?;
+    node::mark_ready(client, &nodes).await?;
+
+    let mut namespaces = Vec::new();
+    for index in 0..count.div_ceil(PODS_OF_A_NAMESPACE) {
+        let team =
+            format!("{}-{}", workload::TEAMS[index % workload::TEAMS.len()], index / workload::TEAMS.len());
+        let name = format!("{team}-bench");
+        // A quota would be recounted for each pod, which is no part of what is measured.
+        realistic::namespace(client, &name, &team, "bench", false).await?;
+        namespaces.push((name, team));
+    }
+
+    let deployments = count.div_ceil(PODS_OF_A_REPLICA_SET);
+    write::in_parallel(WORKERS, deployments, |index| {
+        let first_pod = index * PODS_OF_A_REPLICA_SET;
+        let (namespace, team) = namespaces[first_pod / PODS_OF_A_NAMESPACE].clone();
+        let in_namespace = (first_pod % PODS_OF_A_NAMESPACE) / PODS_OF_A_REPLICA_SET;
+        let group = Group {
+            client: client.clone(),
+            namespace,
+            app: App::new(&team, "bench", in_namespace, false),
+            first_pod,
+            count: PODS_OF_A_REPLICA_SET.min(count - first_pod),
+            nodes: nodes.clone(),
+        };
+        async move { group.create().await }
+    })
+    .await?;
+    let namespaces = namespaces.into_iter().map(|(name, _)| name).collect();
+    Ok(PodBench { pods: count, namespaces, nodes, deployments })
+}
+
+/// One deployment with its ReplicaSet and pods.
+struct Group {
+    client: Client,
+    namespace: String,
+    app: App,
+    first_pod: usize,
+    count: usize,
+    nodes: Vec<String>,
+}
+
+impl Group {
+    async fn create(&self) -> Result<()> {
+        let apps = format!("/apis/apps/v1/namespaces/{}", self.namespace);
+        let replicas = u32::try_from(self.count)?;
+        let hash = format!("{:010x}", self.first_pod.wrapping_mul(2_654_435_761) % (1 << 40));
+        let deployments = format!("{apps}/deployments");
+        let deployment = realistic::deployment(&self.app, replicas);
+        let deployment = write::create(&self.client, &deployments, "helm", &deployment).await?;
+        let set_name = format!("{}-{hash}", self.app.name);
+        let set = self.replica_set(&set_name, &hash, replicas, &deployment);
+        let sets = format!("{apps}/replicasets");
+        let set = write::create(&self.client, &sets, "kube-controller-manager", &set).await?;
+
+        let running = json!({
+            "replicas": replicas, "readyReplicas": replicas, "availableReplicas": replicas, "observedGeneration": 1,
+        });
+        write::patch_status(&self.client, &sets, &set_name, "kube-controller-manager", running.clone())
+            .await?;
+        let mut rolled_out = running;
+        rolled_out["updatedReplicas"] = json!(replicas);
+        write::patch_status(
+            &self.client,
+            &deployments,
+            &self.app.name,
+            "kube-controller-manager",
+            rolled_out,
+        )
+        .await?;
+
+        let path = format!("/api/v1/namespaces/{}/pods", self.namespace);
+        for index in self.first_pod..self.first_pod + self.count {
+            let pod = self.pod(index, &hash, &set);
+            let name = pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+            write::create(&self.client, &path, "kube-controller-manager", &pod).await?;
+            write::patch_status(&self.client, &path, &name, "kubelet", self.status(index)).await?;
+        }
+        Ok(())
+    }
+
+    fn replica_set(&self, name: &str, hash: &str, replicas: u32, deployment: &Value) -> Value {
+        let mut template = self.app.pod_template();
+        template["metadata"]["labels"]["pod-template-hash"] = json!(hash);
+        let mut selector = self.app.selector();
+        selector["pod-template-hash"] = json!(hash);
+        json!({
+            "metadata": {
+                "name": name,
+                "labels": template["metadata"]["labels"],
+                "annotations": { "deployment.kubernetes.io/revision": "1" },
+                "ownerReferences": [owner("Deployment", deployment)],
+            },
+            "spec": { "replicas": replicas, "selector": { "matchLabels": selector }, "template": template },
+        })
+    }
+
+    fn pod(&self, index: usize, hash: &str, set: &Value) -> Value {
+        let mut pod = self.app.pod_template();
+        let set_name = set["metadata"]["name"].as_str().unwrap_or_default();
+        pod["metadata"]["name"] = json!(format!("{set_name}-{index:05x}"));
+        pod["metadata"]["generateName"] = json!(format!("{set_name}-"));
+        pod["metadata"]["labels"]["pod-template-hash"] = json!(hash);
+        pod["metadata"]["ownerReferences"] = json!([owner("ReplicaSet", set)]);
+        pod["spec"]["nodeName"] = json!(self.nodes[index % self.nodes.len()]);
+        pod
+    }
+
+    fn status(&self, index: usize) -> Value {
+        let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let host = index % self.nodes.len();
+        let host_ip = format!("10.1.{}.{}", host / 250, host % 250 + 1);
+        let pod_ip = format!("10.{}.{}.{}", 128 + index / 62_500, index / 250 % 250, index % 250 + 1);
+        let conditions = ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"]
+            .map(|kind| json!({ "type": kind, "status": "True", "lastTransitionTime": now, "observedGeneration": 1 }));
+        let container = |name: &str, image: &str, state: Value, started: bool| {
+            json!({
+                "name": name,
+                "image": image,
+                "imageID": format!("{}@sha256:{:064x}", image.split(':').next().unwrap_or(image), self.app.role),
+                "containerID": format!("containerd://{:064x}", index * 4 + name.len()),
+                "ready": true, "started": started, "restartCount": if started { index % 3 } else { 0 },
+                "state": state, "lastState": {},
+            })
+        };
+        let running = json!({ "running": { "startedAt": now } });
+        let done = json!({ "terminated": {
+            "exitCode": 0, "reason": "Completed", "startedAt": now, "finishedAt": now,
+            "containerID": format!("containerd://{index:064x}"),
+        } });
+        json!({
+            "phase": "Running",
+            "qosClass": "Burstable",
+            "startTime": now,
+            "hostIP": host_ip,
+            "hostIPs": [{ "ip": host_ip }],
+            "podIP": pod_ip,
+            "podIPs": [{ "ip": pod_ip }],
+            "conditions": conditions,
+            "initContainerStatuses": [container("migrate", &self.app.image(), done, false)],
+            "containerStatuses": [
+                container("app", &self.app.image(), running.clone(), true),
+                container("proxy", "registry.example.com/platform/envoy:1.36.2", running, true),
+            ],
+        })
+    }
+}
+
+fn owner(kind: &str, object: &Value) -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": kind, "controller": true, "blockOwnerDeletion": true,
+        "name": object["metadata"]["name"], "uid": object["metadata"]["uid"],
+    })
+}
