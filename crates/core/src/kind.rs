@@ -39,6 +39,9 @@ pub enum IndexKey<'a> {
     /// Objects of a kind that refer to another by a declared relation, such as a pod to its node. The target
     /// lies in the same cluster; its namespace is empty if it is cluster-scoped.
     Ref { relation: &'static str, namespace: &'a str, name: &'a str },
+    /// Objects whose selector is filed under this pair, one of those that it requires. Whoever carries labels
+    /// finds the selectors that may match it under each of them.
+    Selector { namespace: &'a str, key: &'a str, value: &'a str },
 }
 
 /// A Kubernetes kind, known at compile time.

@@ -21,6 +21,7 @@ pub use id::{ClusterId, ObjectId};
 pub use intern::{Istr, Label, Labels};
 pub use kind::{IndexKey, Kind, KindMeta, Meta, OwnerRef};
 pub use page::{Cursor, PageRequest};
+pub use quantity::Quantity;
 pub use scope::{Principal, Scope};
 pub use selector::{FieldSelector, LabelSelector};
 pub use time::Timestamp;

@@ -61,11 +61,6 @@ impl Quantity {
     pub fn is_zero(self) -> bool {
         self.nanos == 0
     }
-
-    #[must_use]
-    pub fn max(self, other: Self) -> Self {
-        if other.nanos > self.nanos { other } else { self }
-    }
 }
 
 impl std::ops::Add for Quantity {

@@ -60,6 +60,13 @@ impl FieldSelector {
         Ok(())
     }
 
+    /// The same selector, and a field that must have a value.
+    #[must_use]
+    pub fn and(mut self, field: &str, value: &str) -> Self {
+        self.0.push(Term { field: field.to_owned(), value: value.to_owned(), equal: true });
+        self
+    }
+
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,0 +1,109 @@
+//! `resourceEvents`: changes of any kind.
+
+use async_graphql::{Context, SimpleObject, Subscription};
+use cluster_registry::Registry;
+use fleetgraph_core::{Error, Kind, Scope};
+use futures::{Stream, StreamExt, stream::BoxStream};
+use kinds::{
+    AnyResource, DateTime, Deployment, EndpointSlice, ErrorExt, Event, Namespace, Node, Pod, ReplicaSet, Resource,
+    ResourceKind, ResourceQuota, Service, Viewer, for_each_kind, graphql_error,
+};
+
+use super::kind_events::{Facts, interest};
+use crate::watch::{EventType, Interest, WatchEvent, events};
+
+#[derive(Default)]
+pub struct ResourceEvents;
+
+/// A change of an object of any kind.
+#[derive(SimpleObject)]
+struct ResourceEvent {
+    #[graphql(name = "type")]
+    event_type: EventType,
+    /// The kind, such as `Pod`.
+    resource_type: &'static str,
+    /// The object after the change; its last state if it was deleted; null for a resync only.
+    resource: Option<AnyResource>,
+    /// When fleetgraph heard of it.
+    timestamp: DateTime,
+    /// One word for the object's state, such as `CrashLoopBackOff`, where it has one.
+    reason: Option<String>,
+    message: Option<String>,
+}
+
+impl ResourceEvent {
+    fn new<K: ResourceKind>(event: WatchEvent<K>, any: impl Fn(Resource<K>) -> AnyResource) -> Self {
+        let Facts { reason, message } = Facts::of(&event);
+        Self {
+            event_type: event.kind,
+            resource_type: K::META.kind,
+            resource: event.object.map(|object| any(Resource::new(object))),
+            timestamp: DateTime(event.at),
+            reason,
+            message,
+        }
+    }
+}
+
+macro_rules! streams {
+    (
+        cluster_scoped { $(($cluster_kind:ident, $($_c:ident),*),)* }
+        namespaced { $(($namespaced_kind:ident, $($_n:ident),*),)* }
+    ) => {
+        streams!(@ $($cluster_kind)* $($namespaced_kind)*);
+    };
+    (@ $($kind:ident)*) => {
+        /// The events of each kind whose name is asked for; of every watched kind if none is.
+        fn streams(
+            registry: &Registry,
+            scope: &Scope,
+            resource_type: Option<&str>,
+            interest: impl Fn() -> async_graphql::Result<Interest>,
+        ) -> async_graphql::Result<Vec<BoxStream<'static, ResourceEvent>>> {
+            let mut streams = Vec::new();
+            $(
+                let meta = $kind::META;
+                let asked = match resource_type {
+                    Some(name) => [meta.kind, meta.plural, meta.singular].iter().any(|n| n.eq_ignore_ascii_case(name)),
+                    None => registry.hub::<$kind>().is_some(),
+                };
+                if asked {
+                    let events = events::<$kind>(registry, scope, interest()?).graphql()?;
+                    streams.push(events.map(|event| ResourceEvent::new(event, AnyResource::$kind)).boxed());
+                }
+            )*
+            Ok(streams)
+        }
+    };
+}
+
+for_each_kind!(streams);
+
+#[Subscription]
+impl ResourceEvents {
+    /// Changes of objects of one kind, or of all.
+    #[expect(clippy::too_many_arguments, reason = "the arguments of the subscription")]
+    async fn resource_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The id of the cluster; all clusters if missing.")] cluster: Option<String>,
+        #[graphql(desc = "All namespaces if missing.")] namespace: Option<String>,
+        #[graphql(desc = "The name of a kind, such as `pod`, `pods` or `Pod`; all if missing.")]
+        resource_type: Option<String>,
+        #[graphql(desc = "A label selector in Kubernetes' syntax.")] label_selector: Option<String>,
+        #[graphql(default, desc = "Whether what exists already is sent first, as CREATED.")] initial: bool,
+    ) -> async_graphql::Result<impl Stream<Item = ResourceEvent> + use<>> {
+        let viewer = Viewer::of(ctx)?;
+        let wanted = || interest(cluster.clone(), namespace.clone(), label_selector.as_deref(), initial);
+        let streams = streams(&viewer.registry, &viewer.scope, resource_type.as_deref(), wanted)?;
+        if streams.is_empty() {
+            let known: Vec<_> = viewer.registry.kinds().into_iter().map(|meta| meta.singular).collect();
+            return Err(graphql_error(&Error::bad_input(format!(
+                "resourceType {:?} isn't watched; use one of {}",
+                resource_type.unwrap_or_default(),
+                known.join(", ")
+            ))));
+        }
+        Ok(futures::stream::select_all(streams))
+    }
+}

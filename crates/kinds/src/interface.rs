@@ -1,0 +1,107 @@
+//! `Resource`, the interface that every kind implements, and the answer where the kind is not known beforehand.
+
+use async_graphql::{Context, ID, Interface};
+use fleetgraph_core::{ClusterId, Kind, OwnerRef};
+
+use crate::{
+    cluster::ClusterObject,
+    deployment::Deployment,
+    endpoint_slice::EndpointSlice,
+    event::Event,
+    for_each_kind,
+    namespace::Namespace,
+    node::Node,
+    pod::Pod,
+    reference::ObjectReference,
+    replica_set::ReplicaSet,
+    resource::Resource,
+    resource_quota::ResourceQuota,
+    service::Service,
+    viewer::Viewer,
+};
+
+macro_rules! interface {
+    (
+        cluster_scoped { $(($cluster_kind:ident, $($_c:ident),*),)* }
+        namespaced { $(($namespaced_kind:ident, $($_n:ident),*),)* }
+    ) => {
+        interface!(@ $($cluster_kind)* $($namespaced_kind)*);
+    };
+    (@ $($kind:ident)*) => {
+        /// An object of any kind.
+        #[derive(Interface)]
+        #[graphql(
+            name = "Resource",
+            field(name = "id", ty = "ID", desc = "`cluster:namespace:name`; `cluster::name` for a cluster-scoped object."),
+            field(name = "name", ty = "&str"),
+            field(name = "kind", ty = "&str", desc = "The kind, such as `Pod`."),
+            field(name = "api_version", ty = "std::borrow::Cow<'_, str>", desc = "The API group and version, such as `apps/v1`."),
+            field(name = "cluster", ty = "ClusterObject", desc = "The cluster that the object lies in.")
+        )]
+        pub enum AnyResource {
+            $($kind(Resource<$kind>),)*
+            Reference(ObjectReference),
+        }
+
+        impl AnyResource {
+            /// An object by its kind and name: the object itself if it is watched and can be seen.
+            pub(crate) async fn find(
+                ctx: &Context<'_>,
+                cluster: &ClusterId,
+                kind: &str,
+                api_version: &str,
+                namespace: &str,
+                name: &str,
+            ) -> async_graphql::Result<Option<Self>> {
+                let viewer = Viewer::of(ctx)?;
+                $(
+                    if kind == $kind::META.kind && api_version == $kind::META.api_version() {
+                        let namespace = if $kind::META.namespaced { namespace } else { "" };
+                        return Ok(viewer.get::<$kind>(cluster, namespace, name).await?.map(Self::$kind));
+                    }
+                )*
+                Ok(None)
+            }
+        }
+
+        /// Whether a kind of the table lies in namespaces; `None` for others.
+        fn namespaced(kind: &str, api_version: &str) -> Option<bool> {
+            $(
+                if kind == $kind::META.kind && api_version == $kind::META.api_version() {
+                    return Some($kind::META.namespaced);
+                }
+            )*
+            None
+        }
+    };
+}
+
+for_each_kind!(interface);
+
+impl AnyResource {
+    /// The owner that a reference names.
+    pub(crate) async fn owner(
+        ctx: &Context<'_>,
+        cluster: &ClusterId,
+        namespace: &str,
+        owner: &OwnerRef,
+    ) -> async_graphql::Result<Self> {
+        Self::find_or_name(ctx, cluster, &owner.kind, &owner.api_version, namespace, &owner.name).await
+    }
+
+    /// An object by its kind and name, or else its name alone.
+    pub(crate) async fn find_or_name(
+        ctx: &Context<'_>,
+        cluster: &ClusterId,
+        kind: &str,
+        api_version: &str,
+        namespace: &str,
+        name: &str,
+    ) -> async_graphql::Result<Self> {
+        if let Some(found) = Self::find(ctx, cluster, kind, api_version, namespace, name).await? {
+            return Ok(found);
+        }
+        let namespace = if namespaced(kind, api_version) == Some(false) { "" } else { namespace };
+        Ok(Self::Reference(ObjectReference::new(cluster, kind, api_version, namespace, name)))
+    }
+}

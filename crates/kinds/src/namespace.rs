@@ -1,0 +1,165 @@
+//! Namespaces.
+
+use std::{borrow::Cow, sync::Arc};
+
+use async_graphql::{Context, Enum, InputObject, Object, SimpleObject};
+use cluster_registry::Matches;
+use fleetgraph_core::{Kind, KindMeta, LabelSelector};
+use serde::Deserialize;
+
+use crate::{
+    conditions::{ConditionText, NamespaceCondition},
+    deployment::Deployment,
+    filter::{Filter, ResourceFilter},
+    pod::Pod,
+    resource::{self, ClusterScoped, Resource, ResourceKind},
+    resource_quota::ResourceQuota,
+    service::Service,
+    text::{List, Part},
+    viewer::Viewer,
+};
+
+/// A part of a cluster that names are unique in.
+pub enum Namespace {}
+
+/// What lists and filters of namespaces need.
+pub struct Columns {
+    phase: NamespacePhase,
+}
+
+/// Where a namespace is in its life.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamespacePhase {
+    Active,
+    /// It is being deleted, with all that lies in it.
+    Terminating,
+}
+
+#[derive(Deserialize)]
+struct Text {
+    #[serde(default)]
+    status: Part<Status>,
+}
+
+#[derive(Deserialize, Default)]
+struct Status {
+    #[serde(default)]
+    phase: Option<String>,
+    #[serde(default)]
+    conditions: List<ConditionText>,
+}
+
+impl Kind for Namespace {
+    const META: KindMeta = KindMeta {
+        group: "",
+        version: "v1",
+        kind: "Namespace",
+        plural: "namespaces",
+        singular: "namespace",
+        namespaced: false,
+    };
+
+    type Columns = Columns;
+
+    fn columns(object: &str) -> Result<Columns, serde_json::Error> {
+        let text: Text = serde_json::from_str(object)?;
+        let phase = match text.status.phase.as_deref() {
+            Some("Terminating") => NamespacePhase::Terminating,
+            _ => NamespacePhase::Active,
+        };
+        Ok(Columns { phase })
+    }
+
+    const FIELDS: &'static [&'static str] = &["status.phase"];
+
+    fn field<'a>(columns: &'a Columns, _: &str) -> Cow<'a, str> {
+        Cow::Borrowed(match columns.phase {
+            NamespacePhase::Active => "Active",
+            NamespacePhase::Terminating => "Terminating",
+        })
+    }
+}
+
+impl ResourceKind for Namespace {
+    type Detail = NamespaceDetail;
+    type Placement = ClusterScoped;
+    type Filter = NamespaceFilter;
+}
+
+/// What namespaces can be filtered by. All conditions must hold.
+#[derive(InputObject, Default, Clone)]
+pub struct NamespaceFilter {
+    #[graphql(flatten)]
+    common: ResourceFilter,
+    phase: Option<NamespacePhase>,
+}
+
+impl Filter<Namespace> for NamespaceFilter {
+    fn common(&self) -> &ResourceFilter {
+        &self.common
+    }
+
+    fn own(&self) -> Option<Matches<Namespace>> {
+        let phase = self.phase?;
+        Some(Box::new(move |namespace| namespace.columns.phase == phase))
+    }
+}
+
+/// A namespace's own fields.
+pub struct NamespaceDetail(Arc<resource::Object<Namespace>>);
+
+impl From<Arc<resource::Object<Namespace>>> for NamespaceDetail {
+    fn from(object: Arc<resource::Object<Namespace>>) -> Self {
+        Self(object)
+    }
+}
+
+impl NamespaceDetail {
+    async fn all<K: ResourceKind>(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<K>>> {
+        let entry = &self.0.entry;
+        Viewer::of(ctx)?.selected(&entry.cluster, &entry.meta.name, LabelSelector::default()).await
+    }
+}
+
+#[Object]
+impl NamespaceDetail {
+    async fn status(&self) -> async_graphql::Result<NamespaceStatus> {
+        let text: Text = self.0.part()?;
+        Ok(NamespaceStatus {
+            phase: self.0.entry.columns.phase,
+            conditions: text.status.0.conditions.into_iter().map(Into::into).collect(),
+        })
+    }
+
+    /// The first quota by name, if there is one. A namespace may have several.
+    async fn resource_quota(
+        &self,
+        ctx: &Context<'_>,
+    ) -> async_graphql::Result<Option<Resource<ResourceQuota>>> {
+        Ok(self.all(ctx).await?.into_iter().next())
+    }
+
+    async fn resource_quotas(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<ResourceQuota>>> {
+        self.all(ctx).await
+    }
+
+    async fn pods(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<Pod>>> {
+        self.all(ctx).await
+    }
+
+    async fn deployments(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<Deployment>>> {
+        self.all(ctx).await
+    }
+
+    async fn services(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<Service>>> {
+        self.all(ctx).await
+    }
+}
+
+/// Where a namespace is in its life.
+#[derive(SimpleObject)]
+struct NamespaceStatus {
+    phase: NamespacePhase,
+    /// What holds up its deletion.
+    conditions: Vec<NamespaceCondition>,
+}

@@ -1,0 +1,471 @@
+//! Pods.
+
+use std::{borrow::Cow, sync::Arc};
+
+use async_graphql::{Context, Enum, InputObject, Object};
+use cluster_registry::Matches;
+use fleetgraph_core::{FieldSelector, IndexKey, Istr, Kind, KindMeta, Meta, Timestamp};
+use serde::Deserialize;
+
+use crate::{
+    conditions::{ConditionText, PodCondition},
+    filter::{Filter, ResourceFilter},
+    loader::OwnedKey,
+    node::Node,
+    pod_spec::{Container, ContainerStatusText, PodResources, ResourceAmounts, SpecText, Volume},
+    reference::{ConfigMap, PersistentVolumeClaim, Secret},
+    resource::{self, InNamespace, Resource, ResourceKind},
+    scalars::DateTime,
+    service::Service,
+    text::{List, Part},
+    viewer::Viewer,
+};
+
+/// The relation from a pod to the node that it is placed on.
+pub const NODE: &str = "node";
+
+/// A set of containers that run together.
+pub enum Pod {}
+
+/// What lists, filters and relations of pods need.
+pub struct Columns {
+    phase: PodPhase,
+    restart_policy: RestartPolicy,
+    ready: bool,
+    host_network: bool,
+    restarts: i32,
+    node: Istr,
+    service_account: Istr,
+    scheduler: Istr,
+    nominated_node: Istr,
+    reason: Istr,
+    host_ip: Istr,
+    pod_ip: Box<str>,
+    started: Option<Timestamp>,
+    images: Box<[Istr]>,
+    config_maps: Box<[Istr]>,
+    secrets: Box<[Istr]>,
+    claims: Box<[Istr]>,
+}
+
+/// Where a pod is in its life.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PodPhase {
+    /// Accepted, but not all containers run yet.
+    Pending,
+    Running,
+    /// All containers ended well, and won't be restarted.
+    Succeeded,
+    /// All containers ended, one of them not well.
+    Failed,
+    /// The node can't be reached.
+    Unknown,
+}
+
+impl PodPhase {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::Running => "Running",
+            Self::Succeeded => "Succeeded",
+            Self::Failed => "Failed",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+/// When containers that end are started again.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+enum RestartPolicy {
+    Always,
+    OnFailure,
+    Never,
+}
+
+impl RestartPolicy {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "Always",
+            Self::OnFailure => "OnFailure",
+            Self::Never => "Never",
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct ColumnsText<'a> {
+    #[serde(borrow, default)]
+    spec: Part<PlacedSpec<'a>>,
+    #[serde(borrow, default)]
+    status: Part<Status<'a>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct PlacedSpec<'a> {
+    #[serde(default)]
+    node_name: Option<Istr>,
+    #[serde(default)]
+    scheduler_name: Option<Istr>,
+    #[serde(default)]
+    host_network: Option<bool>,
+    #[serde(borrow, flatten)]
+    spec: SpecText<'a>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct Status<'a> {
+    #[serde(borrow, default)]
+    phase: Option<Cow<'a, str>>,
+    #[serde(default)]
+    reason: Option<Istr>,
+    #[serde(rename = "hostIP", default)]
+    host_ip: Option<Istr>,
+    #[serde(rename = "podIP", borrow, default)]
+    pod_ip: Option<Cow<'a, str>>,
+    #[serde(default)]
+    start_time: Option<Timestamp>,
+    #[serde(default)]
+    nominated_node_name: Option<Istr>,
+    #[serde(borrow, default)]
+    conditions: List<Condition<'a>>,
+    #[serde(default)]
+    container_statuses: List<Restarts>,
+}
+
+#[derive(Deserialize)]
+struct Condition<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    status: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Restarts {
+    #[serde(default)]
+    restart_count: i32,
+}
+
+impl Kind for Pod {
+    const META: KindMeta = KindMeta {
+        group: "",
+        version: "v1",
+        kind: "Pod",
+        plural: "pods",
+        singular: "pod",
+        namespaced: true,
+    };
+
+    type Columns = Columns;
+
+    fn columns(object: &str) -> Result<Columns, serde_json::Error> {
+        let text: ColumnsText<'_> = serde_json::from_str(object)?;
+        let (placed, status) = (text.spec.0, text.status.0);
+        let uses = placed.spec.uses();
+        let names = |names: std::collections::BTreeSet<&str>| names.into_iter().map(Istr::new).collect();
+        let images: std::collections::BTreeSet<&str> =
+            placed.spec.containers.iter().filter_map(|container| container.image.as_deref()).collect();
+        Ok(Columns {
+            phase: match status.phase.as_deref() {
+                Some("Running") => PodPhase::Running,
+                Some("Succeeded") => PodPhase::Succeeded,
+                Some("Failed") => PodPhase::Failed,
+                Some("Unknown") => PodPhase::Unknown,
+                _ => PodPhase::Pending,
+            },
+            restart_policy: match placed.spec.restart_policy.as_deref() {
+                Some("OnFailure") => RestartPolicy::OnFailure,
+                Some("Never") => RestartPolicy::Never,
+                _ => RestartPolicy::Always,
+            },
+            ready: status.conditions.iter().any(|c| c.kind == "Ready" && c.status == "True"),
+            host_network: placed.host_network.unwrap_or(false),
+            restarts: status.container_statuses.iter().map(|status| status.restart_count).sum(),
+            node: placed.node_name.unwrap_or_default(),
+            service_account: Istr::new(placed.spec.service_account_name.as_deref().unwrap_or("")),
+            scheduler: placed.scheduler_name.unwrap_or_default(),
+            nominated_node: status.nominated_node_name.unwrap_or_default(),
+            reason: status.reason.unwrap_or_default(),
+            host_ip: status.host_ip.unwrap_or_default(),
+            pod_ip: status.pod_ip.as_deref().unwrap_or("").into(),
+            started: status.start_time,
+            images: names(images),
+            config_maps: names(uses.config_maps),
+            secrets: names(uses.secrets),
+            claims: names(uses.claims),
+        })
+    }
+
+    fn references<'a>(_: &'a Meta, columns: &'a Columns, emit: &mut dyn FnMut(IndexKey<'a>)) {
+        if !columns.node.is_empty() {
+            emit(IndexKey::Ref { relation: NODE, namespace: "", name: &columns.node });
+        }
+    }
+
+    const FIELDS: &'static [&'static str] = &[
+        "spec.nodeName",
+        "spec.restartPolicy",
+        "spec.schedulerName",
+        "spec.serviceAccountName",
+        "spec.hostNetwork",
+        "status.phase",
+        "status.podIP",
+        "status.nominatedNodeName",
+    ];
+
+    const INDEXED_FIELDS: &'static [(&'static str, &'static str)] = &[("spec.nodeName", NODE)];
+
+    fn field<'a>(columns: &'a Columns, field: &str) -> Cow<'a, str> {
+        Cow::Borrowed(match field {
+            "spec.nodeName" => &columns.node,
+            "spec.restartPolicy" => columns.restart_policy.as_str(),
+            "spec.schedulerName" => &columns.scheduler,
+            "spec.serviceAccountName" => &columns.service_account,
+            "spec.hostNetwork" if columns.host_network => "true",
+            "spec.hostNetwork" => "false",
+            "status.phase" => columns.phase.as_str(),
+            "status.podIP" => &columns.pod_ip,
+            _ => &columns.nominated_node,
+        })
+    }
+}
+
+impl ResourceKind for Pod {
+    type Detail = PodDetail;
+    type Placement = InNamespace;
+    type Filter = PodFilter;
+
+    /// What the pod says of itself, or else the first container that doesn't run.
+    fn state(object: &resource::Object<Self>) -> (Option<String>, Option<String>) {
+        let Ok(text) = object.part::<Text<'_>>() else { return (None, None) };
+        let status = &*text.status;
+        if let Some(reason) = some(&object.entry.columns.reason) {
+            return (Some(reason.to_owned()), status.message.clone());
+        }
+        let mut statuses = status.init_container_statuses.iter().chain(&*status.container_statuses);
+        match statuses.find_map(ContainerStatusText::trouble) {
+            Some((reason, message)) => (Some(reason.to_owned()), message.map(str::to_owned)),
+            None => (None, None),
+        }
+    }
+}
+
+/// What pods can be filtered by. All conditions must hold.
+#[derive(InputObject, Default, Clone)]
+pub struct PodFilter {
+    #[graphql(flatten)]
+    common: ResourceFilter,
+    /// Any of these phases.
+    phase: Option<Vec<PodPhase>>,
+    /// The name of the node that the pod is placed on.
+    node_name: Option<String>,
+    /// Whether the condition `Ready` is `True`.
+    ready: Option<bool>,
+}
+
+impl Filter<Pod> for PodFilter {
+    fn common(&self) -> &ResourceFilter {
+        &self.common
+    }
+
+    fn own(&self) -> Option<Matches<Pod>> {
+        let (phase, ready) = (self.phase.clone(), self.ready);
+        (phase.is_some() || ready.is_some()).then(|| -> Matches<Pod> {
+            Box::new(move |pod| {
+                phase.as_ref().is_none_or(|phases| phases.contains(&pod.columns.phase))
+                    && ready.is_none_or(|ready| pod.columns.ready == ready)
+            })
+        })
+    }
+
+    fn fields(&self, fields: FieldSelector) -> FieldSelector {
+        match &self.node_name {
+            Some(node) => fields.and("spec.nodeName", node),
+            None => fields,
+        }
+    }
+}
+
+/// A pod's own fields.
+pub struct PodDetail(Arc<resource::Object<Pod>>);
+
+impl From<Arc<resource::Object<Pod>>> for PodDetail {
+    fn from(object: Arc<resource::Object<Pod>>) -> Self {
+        Self(object)
+    }
+}
+
+/// A pod's text, for what isn't in the columns.
+#[derive(Deserialize)]
+struct Text<'a> {
+    #[serde(borrow, default)]
+    spec: Part<SpecText<'a>>,
+    #[serde(default)]
+    status: Part<StatusText>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct StatusText {
+    #[serde(default)]
+    message: Option<String>,
+    #[serde(default)]
+    conditions: List<ConditionText>,
+    #[serde(default)]
+    container_statuses: List<ContainerStatusText>,
+    #[serde(default)]
+    init_container_statuses: List<ContainerStatusText>,
+}
+
+fn some(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+impl PodDetail {
+    fn columns(&self) -> &Columns {
+        &self.0.entry.columns
+    }
+}
+
+#[Object]
+impl PodDetail {
+    async fn phase(&self) -> PodPhase {
+        self.columns().phase
+    }
+
+    /// One word for why the pod is in this phase, such as `Evicted`.
+    async fn reason(&self) -> Option<&str> {
+        some(&self.columns().reason)
+    }
+
+    async fn message(&self) -> async_graphql::Result<Option<String>> {
+        let text: Text<'_> = self.0.part()?;
+        Ok(text.status.0.message)
+    }
+
+    async fn conditions(&self) -> async_graphql::Result<Vec<PodCondition>> {
+        let text: Text<'_> = self.0.part()?;
+        Ok(text.status.0.conditions.into_iter().map(Into::into).collect())
+    }
+
+    /// Whether the condition `Ready` is `True`: whether services send traffic here.
+    async fn ready(&self) -> bool {
+        self.columns().ready
+    }
+
+    /// How often containers were restarted, all together.
+    async fn restart_count(&self) -> i32 {
+        self.columns().restarts
+    }
+
+    /// The images that the containers ask for, each once.
+    async fn images(&self) -> Vec<&str> {
+        self.columns().images.iter().map(|image| &**image).collect()
+    }
+
+    /// The name of the node that the pod is placed on; null until it is scheduled.
+    async fn node_name(&self) -> Option<&str> {
+        some(&self.columns().node)
+    }
+
+    async fn service_account_name(&self) -> Option<&str> {
+        some(&self.columns().service_account)
+    }
+
+    async fn restart_policy(&self) -> RestartPolicy {
+        self.columns().restart_policy
+    }
+
+    #[graphql(name = "podIP")]
+    async fn pod_ip(&self) -> Option<&str> {
+        some(&self.columns().pod_ip)
+    }
+
+    #[graphql(name = "hostIP")]
+    async fn host_ip(&self) -> Option<&str> {
+        some(&self.columns().host_ip)
+    }
+
+    async fn containers(&self) -> async_graphql::Result<Vec<Container>> {
+        let text: Text<'_> = self.0.part()?;
+        let statuses = &text.status.container_statuses;
+        Ok(text.spec.containers.iter().map(|spec| Container::new(spec, statuses)).collect())
+    }
+
+    async fn init_containers(&self) -> async_graphql::Result<Vec<Container>> {
+        let text: Text<'_> = self.0.part()?;
+        let statuses = &text.status.init_container_statuses;
+        Ok(text.spec.init_containers.iter().map(|spec| Container::new(spec, statuses)).collect())
+    }
+
+    /// What the pod as a whole asks for and may use, as the scheduler counts it.
+    async fn resources(&self) -> async_graphql::Result<PodResources> {
+        let text: Text<'_> = self.0.part()?;
+        Ok(PodResources {
+            requests: ResourceAmounts::from(&text.spec.total(|resources| &resources.requests)),
+            limits: ResourceAmounts::from(&text.spec.total(|resources| &resources.limits)),
+        })
+    }
+
+    /// The node that the pod is placed on; null if it can't be seen.
+    async fn node(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Resource<Node>>> {
+        let node = some(&self.columns().node)?;
+        let viewer = match Viewer::of(ctx) {
+            Ok(viewer) => viewer,
+            Err(error) => return Some(Err(error)),
+        };
+        viewer.get::<Node>(&self.0.entry.cluster, "", node).await.transpose()
+    }
+
+    /// The services that send traffic to the pod when it is ready, by their selectors.
+    async fn services(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<Service>>> {
+        let entry = &self.0.entry;
+        let keys = entry.meta.labels.iter().map(|(key, value)| OwnedKey::Selector {
+            namespace: entry.meta.namespace.to_string(),
+            key: key.to_owned(),
+            value: value.to_owned(),
+        });
+        let mut services = Viewer::of(ctx)?.by_each::<Service>(&entry.cluster, keys).await?;
+        services.retain(|service| {
+            let selector = service.entry().columns.pod_selector();
+            selector.is_some_and(|selector| selector.matches(&entry.meta.labels))
+        });
+        services.sort_by(|a, b| a.entry().meta.name.cmp(&b.entry().meta.name));
+        Ok(services)
+    }
+
+    /// The config maps that the pod mounts or reads its environment from.
+    async fn config_maps(&self) -> Vec<ConfigMap> {
+        let entry = &self.0.entry;
+        let new = |name: &Istr| ConfigMap::new(&entry.cluster, &entry.meta.namespace, name);
+        entry.columns.config_maps.iter().map(new).collect()
+    }
+
+    /// The secrets that the pod mounts, reads its environment from, or pulls images with.
+    async fn secrets(&self) -> Vec<Secret> {
+        let entry = &self.0.entry;
+        let new = |name: &Istr| Secret::new(&entry.cluster, &entry.meta.namespace, name);
+        entry.columns.secrets.iter().map(new).collect()
+    }
+
+    /// The claims that the pod mounts.
+    async fn persistent_volume_claims(&self) -> Vec<PersistentVolumeClaim> {
+        let entry = &self.0.entry;
+        let new = |name: &Istr| PersistentVolumeClaim::new(&entry.cluster, &entry.meta.namespace, name);
+        entry.columns.claims.iter().map(new).collect()
+    }
+
+    async fn volumes(&self) -> async_graphql::Result<Vec<Volume>> {
+        let text: Text<'_> = self.0.part()?;
+        let (cluster, namespace) = (&self.0.entry.cluster, &self.0.entry.meta.namespace);
+        Ok(text.spec.volumes.iter().map(|volume| Volume::new(volume, cluster, namespace)).collect())
+    }
+
+    /// When the kubelet accepted the pod.
+    async fn started_at(&self) -> Option<DateTime> {
+        self.columns().started.map(DateTime)
+    }
+}

@@ -1,0 +1,247 @@
+//! What all objects share, once for every kind.
+
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+};
+
+use async_graphql::{ContainerType, Context, ID, Object, ObjectType, TypeName};
+use cluster_registry::Shared;
+use fleetgraph_core::{Error, ErrorCode, Kind};
+use serde::Deserialize;
+
+use crate::{
+    cluster::{ClusterObject, Freshness},
+    error::ErrorExt,
+    event::Event,
+    filter::Filter,
+    interface::AnyResource,
+    loader::OwnedKey,
+    namespace::Namespace,
+    scalars::{DateTime, Int64, Json},
+    viewer::Viewer,
+};
+
+/// A kind that GraphQL shows.
+pub trait ResourceKind: Kind {
+    /// The kind's own fields.
+    type Detail: ObjectType + ContainerType + From<Arc<Object<Self>>>;
+    /// [`InNamespace`], or nothing for a cluster-scoped kind.
+    type Placement: ObjectType + ContainerType + for<'a> From<&'a Object<Self>>;
+    type Filter: Filter<Self>;
+
+    /// The state that is worth a word in an event: one word for it, and a sentence.
+    fn state(object: &Object<Self>) -> (Option<String>, Option<String>) {
+        let _ = object;
+        (None, None)
+    }
+}
+
+/// An object that is being answered: the store's entry, and its text once a field needed that.
+pub struct Object<K: Kind> {
+    pub entry: Shared<K>,
+    text: OnceLock<Result<String, Error>>,
+}
+
+impl<K: Kind> Object<K> {
+    /// The whole object as JSON; decoded once, however many fields ask for it.
+    ///
+    /// # Errors
+    /// When the stored bytes are damaged.
+    pub fn text(&self) -> Result<&str, Error> {
+        let text = self.text.get_or_init(|| {
+            self.entry.json().map_err(|error| Error::new(ErrorCode::MalformedObject, error.to_string()))
+        });
+        text.as_deref().map_err(Error::clone)
+    }
+
+    /// A part of the object, read from its JSON.
+    ///
+    /// # Errors
+    /// When the part isn't as the API defines it.
+    pub fn part<'a, T: Deserialize<'a>>(&'a self) -> async_graphql::Result<T> {
+        serde_json::from_str(self.text().graphql()?).graphql()
+    }
+}
+
+/// A Kubernetes object.
+pub struct Resource<K: ResourceKind>(Arc<Object<K>>);
+
+impl<K: ResourceKind> Clone for Resource<K> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<K: ResourceKind> Resource<K> {
+    #[must_use]
+    pub fn new(entry: Shared<K>) -> Self {
+        Self(Arc::new(Object { entry, text: OnceLock::new() }))
+    }
+
+    pub fn object(&self) -> &Object<K> {
+        &self.0
+    }
+
+    #[must_use]
+    pub fn entry(&self) -> &Shared<K> {
+        &self.0.entry
+    }
+}
+
+impl<K: ResourceKind> TypeName for Resource<K> {
+    fn type_name() -> Cow<'static, str> {
+        K::META.kind.into()
+    }
+}
+
+#[Object(name_type)]
+impl<K: ResourceKind> Resource<K> {
+    /// `cluster:namespace:name`; `cluster::name` for a cluster-scoped object.
+    pub async fn id(&self) -> ID {
+        ID(self.0.entry.id())
+    }
+
+    pub async fn name(&self) -> &str {
+        &self.0.entry.meta.name
+    }
+
+    /// The kind, such as `Pod`.
+    pub async fn kind(&self) -> &'static str {
+        K::META.kind
+    }
+
+    /// The API group and version, such as `apps/v1`.
+    pub async fn api_version(&self) -> Cow<'static, str> {
+        K::META.api_version()
+    }
+
+    /// The cluster that the object lies in.
+    pub async fn cluster(&self, ctx: &Context<'_>) -> async_graphql::Result<ClusterObject> {
+        ClusterObject::by_id(ctx, &self.0.entry.cluster)
+    }
+
+    /// The object's identity in its cluster; a new object of the same name has another.
+    pub async fn uid(&self) -> &str {
+        &self.0.entry.meta.uid
+    }
+
+    pub async fn labels(&self) -> Json {
+        Json::strings(self.0.entry.meta.labels.iter())
+    }
+
+    pub async fn annotations(&self) -> async_graphql::Result<Json> {
+        #[derive(Deserialize)]
+        struct Text {
+            metadata: Metadata,
+        }
+        #[derive(Deserialize)]
+        struct Metadata {
+            #[serde(default)]
+            annotations: crate::text::Strings,
+        }
+        let text: Text = self.0.part()?;
+        let annotations = text.metadata.annotations;
+        Ok(Json::strings(annotations.iter().map(|(k, v)| (k.as_str(), v.as_str()))))
+    }
+
+    /// The version of the object at its API server. Compare for equality only.
+    pub async fn resource_version(&self) -> &str {
+        &self.0.entry.meta.resource_version
+    }
+
+    /// How often the desired state was changed; null where the API server does not count.
+    pub async fn generation(&self) -> Option<Int64> {
+        Some(self.0.entry.meta.generation).filter(|generation| *generation > 0).map(Int64)
+    }
+
+    pub async fn created_at(&self) -> Option<DateTime> {
+        self.0.entry.meta.created.map(DateTime)
+    }
+
+    /// When deletion was asked for; the object is being removed since.
+    pub async fn deleted_at(&self) -> Option<DateTime> {
+        self.0.entry.meta.deleted.map(DateTime)
+    }
+
+    /// The owner that manages the object, such as a pod's ReplicaSet. An owner of a kind that fleetgraph does
+    /// not watch, or one that is gone, is given by its name alone.
+    pub async fn owned_by(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<AnyResource>> {
+        let meta = &self.0.entry.meta;
+        match meta.controller().or_else(|| meta.owners.first()) {
+            Some(owner) => AnyResource::owner(ctx, &self.0.entry.cluster, &meta.namespace, owner).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The Kubernetes events about the object, in the order of their names.
+    pub async fn events(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<Event>>> {
+        let meta = &self.0.entry.meta;
+        let key = OwnedKey::Ref {
+            relation: crate::event::REGARDING,
+            namespace: meta.namespace.to_string(),
+            name: format!("{}/{}", K::META.kind, meta.name),
+        };
+        Viewer::of(ctx)?.by::<Event>(&self.0.entry.cluster, key).await
+    }
+
+    /// The whole object as the API server has it, without `managedFields`.
+    pub async fn manifest(&self) -> async_graphql::Result<Json> {
+        self.0.part::<async_graphql::Value>().map(Json)
+    }
+
+    /// How current the cluster's objects of this kind are.
+    pub async fn freshness(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Freshness>> {
+        Freshness::of_kind(ctx, &self.0.entry.cluster, K::META.kind)
+    }
+
+    #[graphql(flatten)]
+    async fn placement(&self) -> K::Placement {
+        K::Placement::from(&*self.0)
+    }
+
+    #[graphql(flatten)]
+    async fn detail(&self) -> K::Detail {
+        K::Detail::from(Arc::clone(&self.0))
+    }
+}
+
+/// The fields of objects that lie in a namespace.
+pub struct InNamespace {
+    cluster: fleetgraph_core::ClusterId,
+    namespace: fleetgraph_core::Istr,
+}
+
+impl<K: Kind> From<&Object<K>> for InNamespace {
+    fn from(object: &Object<K>) -> Self {
+        Self { cluster: object.entry.cluster.clone(), namespace: object.entry.meta.namespace.clone() }
+    }
+}
+
+#[Object]
+impl InNamespace {
+    /// The namespace that the object lies in; null if it can't be seen or was not read yet.
+    async fn namespace(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Resource<Namespace>>> {
+        let viewer = match Viewer::of(ctx) {
+            Ok(viewer) => viewer,
+            Err(error) => return Some(Err(error)),
+        };
+        viewer.get::<Namespace>(&self.cluster, "", &self.namespace).await.transpose()
+    }
+
+    /// The name of the namespace that the object lies in.
+    async fn namespace_name(&self) -> &str {
+        &self.namespace
+    }
+}
+
+/// The fields of cluster-scoped objects: none of their own.
+#[derive(async_graphql::SimpleObject)]
+#[graphql(fake)]
+pub struct ClusterScoped;
+
+impl<K: Kind> From<&Object<K>> for ClusterScoped {
+    fn from(_: &Object<K>) -> Self {
+        Self
+    }
+}
