@@ -26,7 +26,7 @@ pub(super) struct Bounds {
 
 pub(super) struct Answer {
     body: Incoming,
-    stream: Stream,
+    _stream: Stream,
     bounds: Bounds,
     /// Bytes so far, of the whole or of the current line.
     seen: u64,
@@ -34,7 +34,7 @@ pub(super) struct Answer {
 
 impl Answer {
     pub(super) fn new(body: Incoming, stream: Stream, bounds: Bounds) -> Self {
-        Self { body, stream, bounds, seen: 0 }
+        Self { body, _stream: stream, bounds, seen: 0 }
     }
 
     fn count(&mut self, data: &[u8]) -> Result<(), CallError> {
@@ -68,10 +68,7 @@ impl Body for Answer {
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
-            Poll::Ready(Some(Err(error))) => {
-                self.stream.broke();
-                Poll::Ready(Some(Err(error.into())))
-            }
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error.into()))),
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => {
                 let Some((sleep, late)) = &mut self.bounds.deadline else { return Poll::Pending };

@@ -10,6 +10,7 @@ use kube::{client::AuthError, core::Status, runtime::watcher};
 
 use super::{
     error::{CallError, ConnectError},
+    lane::NoConnection,
     transport::explain_auth,
 };
 
@@ -145,7 +146,7 @@ pub(super) fn classify_call(error: &(dyn StdError + 'static)) -> ClusterError {
 }
 
 /// All links of an error. An `io::Error` hides the error that it was made of from `source`, so it is opened.
-fn chain<'a>(error: &'a (dyn StdError + 'static)) -> Vec<&'a (dyn StdError + 'static)> {
+pub(super) fn chain<'a>(error: &'a (dyn StdError + 'static)) -> Vec<&'a (dyn StdError + 'static)> {
     /// A cycle would otherwise never end.
     const LONGEST: usize = 32;
     let mut links = Vec::new();
@@ -212,7 +213,7 @@ fn tls(link: &(dyn StdError + 'static)) -> Option<ClusterError> {
 
 fn network(link: &(dyn StdError + 'static)) -> Option<ClusterError> {
     let unavailable = |text: &str| Some(ClusterError::new(ErrorCode::ClusterUnavailable, text));
-    if link.is::<tower::timeout::error::Elapsed>() {
+    if link.is::<NoConnection>() || link.is::<tower::timeout::error::Elapsed>() {
         return unavailable(
             "no connection to the API server came about in time; check the address, the route and firewalls",
         );

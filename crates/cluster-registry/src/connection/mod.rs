@@ -18,6 +18,7 @@ mod discover;
 mod error;
 mod files;
 mod kubeconfig;
+mod lane;
 mod lanes;
 mod limiter;
 mod metrics;
@@ -42,7 +43,10 @@ pub use self::{
     error::{CallError, ConnectError},
     spec::{Auth, ClusterSpec, TlsSpec, Token, Tuning},
 };
-pub(crate) use self::{metrics::Metrics, request::Probe};
+pub(crate) use self::{
+    metrics::Metrics,
+    request::{PROBE_PATIENCE, Probe},
+};
 use self::{
     reload::{Attempt, Reloader},
     service::{ClusterService, Shared},

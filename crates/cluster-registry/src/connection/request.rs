@@ -1,11 +1,16 @@
 //! What a request is, seen from its method and path alone, as the API server's own request info does.
 
+use std::time::Duration;
+
 use http::{Method, Request};
 
 /// Marks a request of the health prober: it passes an open breaker and takes no token, because it decides about
 /// the first and must not starve behind the second.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Probe;
+
+/// The longest time for a probe, where the cluster's own time-out isn't shorter: health is worth little when it is late.
+pub(crate) const PROBE_PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct About {

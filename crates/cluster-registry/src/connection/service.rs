@@ -14,6 +14,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
@@ -36,7 +37,7 @@ use super::{
     lanes::Stream,
     limiter::Limiter,
     metrics::Metrics,
-    request::{About, Probe},
+    request::{About, PROBE_PATIENCE, Probe},
     transport::Transport,
 };
 use crate::breaker::Breaker;
@@ -100,18 +101,21 @@ impl Shared {
     }
 
     async fn run(&self, mut request: Request<Body>, about: &About) -> Result<Response<AnswerBody>, BoxError> {
-        if request.extensions_mut().remove::<Probe>().is_none() {
+        let mut patience = self.spec.timeout;
+        if request.extensions_mut().remove::<Probe>().is_some() {
+            patience = patience.min(PROBE_PATIENCE);
+        } else {
             self.admit().await?;
         }
         let transport = self.transport.load_full();
-        let deadline = Instant::now() + self.spec.timeout;
+        let deadline = Instant::now() + patience;
         let Ok(sent) = tokio::time::timeout_at(deadline, transport.send(request)).await else {
-            let late = self.late();
+            let late = self.late(patience);
             self.breaker.record_failure(&late.to_string());
             return Err(late.into());
         };
         match sent {
-            Ok(response) => self.judge(response, about, deadline).await,
+            Ok(response) => self.judge(response, about, deadline, patience),
             Err(error) => {
                 self.failed(&error);
                 Err(error)
@@ -141,11 +145,12 @@ impl Shared {
         self.refused.wake.notify_one();
     }
 
-    async fn judge(
+    fn judge(
         &self,
         response: Response<(Stream, Incoming)>,
         about: &About,
         deadline: Instant,
+        patience: Duration,
     ) -> Result<Response<AnswerBody>, BoxError> {
         let status = response.status();
         if matches!(
@@ -174,13 +179,14 @@ impl Shared {
         if !about.endless && response.body().1.size_hint().lower() > limit {
             return Err(too_large.into());
         }
-        let deadline = (!about.endless).then(|| (Box::pin(tokio::time::sleep_until(deadline)), self.late()));
+        let deadline =
+            (!about.endless).then(|| (Box::pin(tokio::time::sleep_until(deadline)), self.late(patience)));
         let bounds = Bounds { bytes: limit, endless: about.endless, too_large, deadline };
         Ok(response.map(|(stream, body)| Answer::new(body, stream, bounds).boxed_unsync()))
     }
 
-    fn late(&self) -> CallError {
-        CallError::TimedOut { cluster: self.cluster(), after: self.spec.timeout }
+    fn late(&self, after: Duration) -> CallError {
+        CallError::TimedOut { cluster: self.cluster(), after }
     }
 }
 

@@ -40,7 +40,8 @@ use tower::{BoxError, Layer, Service, ServiceExt, timeout::Timeout, util::BoxClo
 
 use super::{
     ConnectError,
-    lanes::{Lanes, Pool, Stream},
+    lane::{Failures, NoHttp2, Pool, Protocol},
+    lanes::{Lanes, Stream},
     resolve::Resolved,
     spec::Tuning,
 };
@@ -120,7 +121,10 @@ fn lanes(config: &Config, tuning: &Tuning) -> Result<Lanes, ConnectError> {
         }
     })?;
     let secure = Secure { tls, name, timeout: tuning.connect_timeout };
-    let limit = tuning.streams_per_connection;
+    // Without TLS there is nobody to agree on HTTP/2 with.
+    let first =
+        if config.cluster_url.scheme_str() == Some("https") { Protocol::Http2 } else { Protocol::Http1 };
+    let (limit, patience) = (tuning.streams_per_connection, tuning.connect_timeout);
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     http.set_nodelay(true);
@@ -130,7 +134,9 @@ fn lanes(config: &Config, tuning: &Tuning) -> Result<Lanes, ConnectError> {
     http.set_tcp_user_timeout(Some(TCP_UNANSWERED));
 
     let Some((proxy, credentials)) = proxy(config)? else {
-        return Ok(Lanes::new(limit, move || secure.pool(http.clone())));
+        return Ok(Lanes::new(limit, patience, first, move |protocol, failures| {
+            secure.pool(protocol, failures, http.clone())
+        }));
     };
     if proxy.scheme_str() == Some("https") {
         // The proxy's certificate is the machine's business, not the cluster's authority's.
@@ -142,11 +148,13 @@ fn lanes(config: &Config, tuning: &Tuning) -> Result<Lanes, ConnectError> {
             .https_only()
             .enable_http1()
             .wrap_connector(http);
-        return Ok(Lanes::new(limit, move || {
-            secure.pool(tunnel(&proxy, credentials.as_ref(), https.clone()))
+        return Ok(Lanes::new(limit, patience, first, move |protocol, failures| {
+            secure.pool(protocol, failures, tunnel(&proxy, credentials.as_ref(), https.clone()))
         }));
     }
-    Ok(Lanes::new(limit, move || secure.pool(tunnel(&proxy, credentials.as_ref(), http.clone()))))
+    Ok(Lanes::new(limit, patience, first, move |protocol, failures| {
+        secure.pool(protocol, failures, tunnel(&proxy, credentials.as_ref(), http.clone()))
+    }))
 }
 
 fn tunnel<C>(proxy: &Uri, credentials: Option<&HeaderValue>, inner: C) -> Tunnel<C> {
@@ -164,7 +172,7 @@ struct Secure {
 }
 
 impl Secure {
-    fn pool<H>(&self, transport: H) -> Pool
+    fn pool<H>(&self, protocol: Protocol, failures: Failures, transport: H) -> Pool
     where
         H: Service<Uri> + Clone + Send + Sync + 'static,
         H::Response: Connection + Read + Write + Send + Unpin + 'static,
@@ -176,18 +184,30 @@ impl Secure {
         if let Some(name) = &self.name {
             https = https.with_server_name_resolver(FixedServerNameResolver::new(name.clone()));
         }
-        let https = https.enable_all_versions().wrap_connector(transport);
+        let https = match protocol {
+            Protocol::Http1 => https.enable_http1().wrap_connector(transport),
+            Protocol::Http2 => https.enable_all_versions().wrap_connector(transport),
+        };
+        let agreed = move |io: &hyper_rustls::MaybeHttpsStream<H::Response>| {
+            protocol == Protocol::Http1 || io.connected().is_negotiated_h2()
+        };
         // Around TLS too: a peer that accepts and then says nothing is as dead as one that doesn't accept.
-        let bounded = BoxCloneSyncService::new(Timeout::new(https, self.timeout));
+        let bounded = Timeout::new(https, self.timeout);
+        let checked = bounded.map_result(move |result: Result<_, BoxError>| match result {
+            Ok(io) if agreed(&io) => Ok(io),
+            Ok(_) => Err(failures.note(NoHttp2.into())),
+            Err(error) => Err(failures.note(error)),
+        });
         let client: legacy::Client<_, Body> = legacy::Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
+            .http2_only(protocol == Protocol::Http2)
             .http2_initial_stream_window_size(STREAM_WINDOW)
             .http2_initial_connection_window_size(CONNECTION_WINDOW)
             .http2_keep_alive_interval(PING_INTERVAL)
             .http2_keep_alive_timeout(PING_TIMEOUT)
             .http2_keep_alive_while_idle(true)
-            .build(bounded);
+            .build(BoxCloneSyncService::new(checked));
         Pool::new(client)
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn judge(found: Findings, before: Option<&HealthSnapshot>) -> HealthS
     };
     let mut components = match &found.ready {
         Ok(checks) => of_checks(checks),
-        Err(error) => vec![component("api_server", HealthStatus::Unknown, &error.message)],
+        Err(error) => vec![component("api_server", unasked(error), &error.message)],
     };
     for ((_, name), lease) in LEASES.iter().zip(&found.leases) {
         components.push(of_lease(name, lease, found.server_time));
@@ -86,6 +86,16 @@ pub(super) fn away(
         last_contact: if answered { Some(now) } else { before.and_then(|before| before.last_contact) },
         checked_at: Some(now),
         breaker,
+    }
+}
+
+/// What a missing answer means: some clusters don't show their checks to everybody, and that is no fault.
+fn unasked(error: &ClusterError) -> HealthStatus {
+    match error.code {
+        ErrorCode::ClusterForbidden | ErrorCode::ClusterUnauthenticated | ErrorCode::NotFound => {
+            HealthStatus::Unknown
+        }
+        _ => HealthStatus::Degraded,
     }
 }
 

@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwapOption;
 use fleetgraph_core::ErrorCode;
+use futures::future::{join, join_all};
 use http::{Request, Response, StatusCode, header};
 use jiff::Timestamp;
 use k8s_openapi::{api::coordination::v1::Lease, apimachinery::pkg::version::Info};
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::{
     breaker::{Breaker, BreakerState},
-    connection::{ClusterError, ConnectError, Metrics, Probe, classify},
+    connection::{ClusterError, ConnectError, Metrics, PROBE_PATIENCE, Probe, classify},
 };
 
 pub(crate) struct Prober {
@@ -80,14 +81,13 @@ impl Prober {
         let (mut ready, mut leases) = (Ok(String::new()), Vec::new());
         // Without an answer, more questions would only make the breaker wait.
         if version.is_ok() {
-            ready = self.get("/readyz?verbose").await.map(|answer| {
+            let renewed = LEASES.map(|(lease, _)| self.part(self.lease(lease)));
+            let (checks, renewed) = join(self.part(self.get("/readyz?verbose")), join_all(renewed)).await;
+            ready = checks.map(|answer| {
                 server_time = answer.date;
                 answer.text
             });
-            for (lease, _) in LEASES {
-                let path = format!("/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/{lease}");
-                leases.push(self.read::<Lease>(&path).await);
-            }
+            leases = renewed;
         }
         let now = Timestamp::now();
         let found = Findings {
@@ -102,6 +102,23 @@ impl Prober {
         };
         let snapshot = judge(found, self.publisher.latest().as_deref());
         self.publisher.publish(snapshot);
+    }
+
+    /// Bounds the question about one part: an API server without etcd holds its answers back for half a minute, and
+    /// the other parts are to be shown meanwhile.
+    async fn part<T>(&self, asked: impl Future<Output = Result<T, ClusterError>>) -> Result<T, ClusterError> {
+        tokio::time::timeout(PROBE_PATIENCE, asked).await.unwrap_or_else(|_| {
+            Err(ClusterError {
+                code: ErrorCode::ClusterTimeout,
+                message: format!("no answer within {} s", PROBE_PATIENCE.as_secs()),
+                retry_after: None,
+            })
+        })
+    }
+
+    async fn lease(&self, name: &str) -> Result<Lease, ClusterError> {
+        let path = format!("/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/{name}");
+        self.read(&path).await
     }
 
     async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClusterError> {

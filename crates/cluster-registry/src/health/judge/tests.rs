@@ -84,6 +84,13 @@ fn hidden_and_missing_parts_are_unknown_and_do_not_degrade() {
 }
 
 #[test]
+fn checks_that_do_not_answer_degrade_the_cluster() {
+    let seen = judge(Findings { ready: Err(error(ErrorCode::ClusterTimeout)), ..well() }, None);
+    assert_eq!(seen.status, HealthStatus::Degraded);
+    assert_eq!(status(&seen, "api_server"), HealthStatus::Degraded);
+}
+
+#[test]
 fn a_cluster_that_went_away_keeps_its_version_and_last_contact() {
     let before = judge(well(), None);
     let later = well().now + SignedDuration::from_secs(60);

@@ -1,0 +1,159 @@
+//! One lane: an HTTP/2 connection, or as many HTTP/1.1 connections as it takes.
+//!
+//! A pool speaks one protocol. hyper could find out by itself, but then each of thirty watches that start together
+//! makes a TLS connection of its own before it learns that it could have shared one, and some fail in the crowd. So
+//! HTTP/2 is tried first, by one handshake that all wait for; a peer that doesn't choose it is asked by HTTP/1.1.
+
+use std::{
+    error::Error as StdError,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use arc_swap::ArcSwapOption;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper_util::client::legacy;
+use kube::client::Body;
+use tokio::time::Instant;
+use tower::{BoxError, ServiceExt, util::BoxCloneSyncService};
+
+use super::classify::chain;
+
+/// A hyper client with connections of its own.
+pub(super) type Pool = BoxCloneSyncService<Request<Body>, Response<Incoming>, legacy::Error>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// What a connector says of a peer that did not choose HTTP/2. Nothing was sent then.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the peer does not speak HTTP/2")]
+pub(super) struct NoHttp2;
+
+/// No connection for a request in time, though others may still be trying.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("no connection in time")]
+pub(super) struct NoConnection;
+
+/// The last failure of a connector, for the requests that waited for its connection: hyper tells them only that
+/// they were cancelled.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Failures(Arc<ArcSwapOption<(Instant, Shared)>>);
+
+impl Failures {
+    /// Keeps a connector's error, and gives it back in the form that the connector is to fail with.
+    pub(super) fn note(&self, error: BoxError) -> BoxError {
+        let shared = Shared(Arc::from(error));
+        self.0.store(Some(Arc::new((Instant::now(), shared.clone()))));
+        shared.into()
+    }
+
+    fn since(&self, begun: Instant) -> Option<Shared> {
+        self.0.load().as_ref().filter(|failure| failure.0 >= begun).map(|failure| failure.1.clone())
+    }
+}
+
+/// One error for several requests.
+#[derive(Debug, Clone)]
+struct Shared(Arc<dyn StdError + Send + Sync>);
+
+impl fmt::Display for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no connection")
+    }
+}
+
+impl StdError for Shared {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&*self.0)
+    }
+}
+
+pub(super) struct Lane {
+    http1: Pool,
+    http2: Pool,
+    failures: Failures,
+    /// Time for a request to get a connection.
+    patience: Duration,
+    /// Whether the peer is taken to speak HTTP/2; shared by all lanes to it.
+    speaks_http2: Arc<AtomicBool>,
+    pub(super) streams: AtomicUsize,
+}
+
+impl Lane {
+    pub(super) fn new(
+        open_pool: &(dyn Fn(Protocol, Failures) -> Pool + Send + Sync),
+        patience: Duration,
+        speaks_http2: Arc<AtomicBool>,
+    ) -> Self {
+        let failures = Failures::default();
+        Self {
+            http1: open_pool(Protocol::Http1, failures.clone()),
+            http2: open_pool(Protocol::Http2, failures.clone()),
+            failures,
+            patience,
+            speaks_http2,
+            streams: AtomicUsize::new(0),
+        }
+    }
+
+    pub(super) async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, BoxError> {
+        if !self.speaks_http2.load(Ordering::Acquire) {
+            return self.once(&self.http1, request).await;
+        }
+        let (begun, (request, again)) = (Instant::now(), twice(request));
+        let mut error = match self.once(&self.http2, request).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        let Some(again) = again else { return Err(error) };
+        if is_cancelled(error.as_ref()) {
+            match self.failures.since(begun) {
+                Some(failure) => error = failure.into(),
+                // The connection that it waited for came and went, and it was not sent.
+                None => return self.once(&self.http2, again).await,
+            }
+        }
+        if chain(error.as_ref()).iter().any(|link| link.is::<NoHttp2>()) {
+            self.speaks_http2.store(false, Ordering::Release);
+            return self.once(&self.http1, again).await;
+        }
+        Err(error)
+    }
+
+    /// Sends a request on a pool. Requests wait for the connection that one of them makes; each gives up by itself,
+    /// because hyper would let them try one after the other.
+    async fn once(&self, pool: &Pool, mut request: Request<Body>) -> Result<Response<Incoming>, BoxError> {
+        let connection = legacy::connect::capture_connection(&mut request);
+        let mut answer = std::pin::pin!(pool.clone().oneshot(request));
+        match tokio::time::timeout(self.patience, &mut answer).await {
+            Ok(answer) => Ok(answer?),
+            Err(_) if connection.connection_metadata().is_none() => Err(NoConnection.into()),
+            Err(_) => Ok(answer.await?),
+        }
+    }
+}
+
+/// A request and its copy. All of kube's can be copied; one with a streamed body can't, and is sent once only.
+fn twice(request: Request<Body>) -> (Request<Body>, Option<Request<Body>>) {
+    let copy = request.body().try_clone();
+    let (parts, body) = request.into_parts();
+    let again = copy.map(|body| Request::from_parts(parts.clone(), body));
+    (Request::from_parts(parts, body), again)
+}
+
+/// Whether hyper gave a request up before it was sent. Its pool's error has no public type; these are the texts.
+fn is_cancelled(error: &(dyn StdError + 'static)) -> bool {
+    chain(error).iter().any(|link| {
+        let text = link.to_string();
+        text == "request was canceled" || text == "client error (Canceled)"
+    })
+}
