@@ -59,6 +59,11 @@ impl Fleet {
         self.dir.path("kubeconfig")
     }
 
+    /// Writes a file beside it, with the same life, and gives its path.
+    pub fn write_file(&self, name: &str, content: &str) -> Result<PathBuf> {
+        self.dir.write(name, content)
+    }
+
     pub async fn stop(self) -> Result<()> {
         for plane in self.planes {
             plane.stop().await?;

@@ -3,6 +3,7 @@
 //! This test starts itself again as a process of its own, which starts a complete control plane, says which pids it
 //! has, and waits to be killed.
 
+use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -54,7 +55,8 @@ async fn children_die_when_their_parent_is_killed() -> Result<()> {
 async fn be_the_victim() -> Result<()> {
     let plane = ControlPlane::start(Options::named("victim")).await?;
     let pids: Vec<_> = COMPONENTS.iter().filter_map(|component| plane.pid(*component)).collect();
-    println!("pids: {}", pids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
+    let listed = pids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    writeln!(std::io::stdout(), "pids: {listed}")?;
     std::future::pending().await
 }
 
