@@ -151,7 +151,8 @@ impl<K: ResourceKind> Feed<K> {
             self.ready.push_back(resync_all());
             return;
         };
-        self.ready.extend(gone.iter().filter_map(|delta| self.event(delta)));
+        let gone: Vec<_> = gone.iter().filter_map(|delta| self.event(delta)).collect();
+        self.ready.extend(gone);
         match self.state_since(since, EventType::Updated) {
             Ok(changed) => self.ready.extend(changed),
             Err(_) => self.ready.push_back(resync_all()),
