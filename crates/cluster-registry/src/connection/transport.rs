@@ -31,7 +31,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use kube::{
-    client::{AuthError, Body, ConfigExt, middleware::AuthLayer},
+    client::{AuthError, Body, ConfigExt, middleware::AuthLayer, oidc_errors},
     config::Config,
 };
 use rustls::pki_types::ServerName;
@@ -293,7 +293,7 @@ pub(super) fn explain_auth(error: &AuthError, plugin: Option<&str>) -> ConnectEr
         AuthError::AuthExec(_) | AuthError::AuthExecSerialize(_) | AuthError::ExecMissingClusterInfo => {
             ConnectError::PluginFailed { command, reason: "it could not be used".into() }
         }
-        AuthError::Oidc(error) => ConnectError::Oidc(error.to_string()),
+        AuthError::Oidc(error) => ConnectError::Oidc(explain_oidc(error)),
         AuthError::InvalidBearerToken(_) | AuthError::InvalidBasicAuth(_) => {
             ConnectError::Spec("the token holds characters that no token has".into())
         }
@@ -302,4 +302,29 @@ pub(super) fn explain_auth(error: &AuthError, plugin: Option<&str>) -> ConnectEr
         }
         _ => ConnectError::Spec("the credentials could not be renewed".into()),
     }
+}
+
+/// The same for OpenID Connect, where a parse error may quote what the issuer sent.
+fn explain_oidc(error: &oidc_errors::Error) -> String {
+    use oidc_errors::{Error, RefreshError};
+    let text = match error {
+        Error::IdTokenMissing | Error::IdToken(_) => "the ID token is not a JWT with an expiry",
+        Error::RefreshInit(error) => {
+            return format!("the ID token has expired and can't be renewed: {error}");
+        }
+        Error::Refresh(RefreshError::AuthorizationFailure) => {
+            "the issuer refuses the refresh token or the client's secret; log in anew"
+        }
+        Error::Refresh(RefreshError::RequestFailed(status)) => {
+            return format!("the issuer answered {status} instead of a token; check the issuer URL");
+        }
+        Error::Refresh(RefreshError::HyperError(_) | RefreshError::HyperUtilError(_)) => {
+            "the issuer can't be reached, or its certificate is not trusted by this machine"
+        }
+        Error::Refresh(RefreshError::InvalidURI(_) | RefreshError::HttpError(_)) => {
+            "the issuer URL, or the token endpoint that the issuer names, is not valid"
+        }
+        Error::Refresh(_) => "the issuer's answer holds no usable ID token; ask for the scope openid",
+    };
+    text.to_owned()
 }

@@ -97,3 +97,17 @@ async fn health_names_the_parts_of_the_control_plane_and_the_one_that_fails() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_at_a_black_hole_gives_up_together_and_opens_the_breaker() {
+    let plane = plane("crowd-hole").await;
+    plane.fault(Fault::Blackhole).await.unwrap();
+    let mut spec = proxied(&plane);
+    spec.tuning.connect_timeout = Duration::from_secs(1);
+    let connection = open(spec).await;
+    let start = Instant::now();
+    let answers = futures::future::join_all((0..30).map(|_| ask(&connection))).await;
+    assert!(answers.iter().all(Result::is_err));
+    assert!(start.elapsed() < Duration::from_secs(3), "30 requests gave up after {:?}", start.elapsed());
+    assert!(!connection.breaker().reachable());
+}

@@ -58,8 +58,8 @@ async fn a_watch_that_nobody_reads_does_not_stall_the_others() {
     let connection = open(proxied(&plane)).await;
     let api = config_maps(&connection);
     let _unread = api.watch(&WatchParams::default(), "0").await.unwrap();
-    let mut object = ConfigMap::default();
-    object.data = Some([("x".to_owned(), "y".repeat(500_000))].into());
+    let data = Some([("x".to_owned(), "y".repeat(500_000))].into());
+    let mut object = ConfigMap { data, ..ConfigMap::default() };
     // More than the stream's window of 2 MiB, less than the connection's of 16.
     for number in 0..12 {
         object.metadata.name = Some(format!("large-{number}"));

@@ -111,6 +111,12 @@ impl Drop for Peer {
 
 impl Peer {
     pub async fn answering(answer: impl Fn() -> Response<Full<Bytes>> + Send + Sync + 'static) -> Self {
+        Self::with(move |_| answer()).await
+    }
+
+    pub async fn with(
+        answer: impl Fn(&Request<Incoming>) -> Response<Full<Bytes>> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(AtomicUsize::new(0));
@@ -118,9 +124,9 @@ impl Peer {
         let serving = tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
                 let (answer, counted) = (answer.clone(), counted.clone());
-                let service = service_fn(move |_: Request<Incoming>| {
+                let service = service_fn(move |request: Request<Incoming>| {
                     counted.fetch_add(1, Ordering::AcqRel);
-                    let response = answer();
+                    let response = answer(&request);
                     async move { Ok::<_, Infallible>(response) }
                 });
                 tokio::spawn(async move {
