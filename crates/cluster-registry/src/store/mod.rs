@@ -18,6 +18,8 @@
 //! each entry that it finds, so a collision costs time, never a wrong row.
 
 mod snapshot;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::sync::{

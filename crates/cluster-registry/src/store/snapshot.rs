@@ -143,7 +143,7 @@ fn has_key<K: Kind>(entry: &Entry<K>, key: &IndexKey<'_>) -> bool {
     match key {
         IndexKey::Label(key, value) => entry.meta.labels.get(key) == Some(value),
         IndexKey::Owner(uid) => entry.meta.owners.iter().any(|owner| &*owner.uid == *uid),
-        IndexKey::Ref { .. } => {
+        IndexKey::Ref { .. } | IndexKey::Selector { .. } => {
             let mut found = false;
             K::references(&entry.meta, &entry.columns, &mut |k| found |= k == *key);
             found

@@ -238,8 +238,10 @@ impl<K: Kind> Writer<K> {
     /// The state of an object after all that is staged. Two changes of one object in one commit would need the
     /// first to be applied: it is published then.
     fn current(&mut self, namespace: &str, name: &str) -> Option<Shared<K>> {
-        if !self.touched.insert(self.hasher.hash_one((namespace, name))) {
+        let touched = self.hasher.hash_one((namespace, name));
+        if !self.touched.insert(touched) {
             self.publish(false);
+            self.touched.insert(touched);
         }
         self.next.get(namespace, name).map(Arc::clone)
     }
