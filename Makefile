@@ -1,0 +1,54 @@
+# `make help` lists the targets.
+
+SHELL := /bin/bash
+CACHE := $(or $(FLEETGRAPH_CACHE),$(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME)/fleetgraph,$(HOME)/.cache/fleetgraph))
+CARGO_DENY := $(CACHE)/cargo-deny-0.20.2/bin/cargo-deny
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test build bench check generate advisories clean
+
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## Start three real control planes and fleetgraph on 127.0.0.1:8080, with things to try.
+	@scripts/prepare --only control-planes
+	@echo "demo: building fleetgraph (the first time takes some minutes)"
+	@cargo build --release --quiet -p fleetgraph -p testkit
+	@PATH="$$(tests/tools/build.sh):$$PATH" target/release/demo-fleet --fleetgraph target/release/fleetgraph
+
+test: ## Do everything that CI does: format, lints, rules, licences, all tests.
+	@scripts/prepare
+	@echo "test: format"
+	@cargo fmt --all --check
+	@echo "test: clippy"
+	@cargo clippy --workspace --all-targets --quiet -- -D warnings
+	@echo "test: licences, bans, sources"
+	@$(CARGO_DENY) --log-level error check licenses bans sources
+	@echo "test: dependency rule"
+	@cargo run --quiet -p xtask -- deps
+	@echo "test: unit, property, differential and end-to-end tests"
+	@cargo test --workspace
+
+check: ## The quick part of `make test`: format, lints, and tests that start no control plane.
+	@cargo fmt --all --check
+	@cargo clippy --workspace --all-targets --quiet -- -D warnings
+	@cargo test --workspace --lib
+
+build: ## Build the program, complete, at target/release/fleetgraph.
+	cargo build --release -p fleetgraph
+
+bench: ## Measure against references in the same run; prints ratios and the machine.
+	@scripts/prepare --only control-planes
+	@cargo build --release --quiet -p fleetgraph -p testkit
+	@target/release/bench --fleetgraph target/release/fleetgraph
+
+generate: ## Write what is generated from the code: the SDL and the configuration's reference.
+	cargo run --quiet -p xtask -- sdl
+	cargo run --quiet -p xtask -- config-docs
+
+advisories: ## Check dependencies against the advisory database (needs the internet).
+	$(CARGO_DENY) check advisories
+
+clean: ## Remove what was built in the tree. The cache outside of it stays.
+	cargo clean
+	git clean -fdXq -- tests
