@@ -9,6 +9,8 @@ mod faults;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod oidc;
 #[cfg(test)]
 mod proxy;
