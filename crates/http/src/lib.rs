@@ -1,1 +1,34 @@
-//! (empty)
+//! The HTTP side: GraphQL over HTTP, WebSockets and server-sent events, and the health probes.
+//!
+//! The transports are our own, over [`async_graphql::Executor`], since those that come with the library run mutations
+//! over GET and bodies that need no preflight, and leave out several close codes and time limits (`docs/decisions`).
+//! They know neither clusters nor limits of documents: the composition root hands in a [`Gate`] for these, a
+//! [`Readiness`], and a [`Shutdown`] that begins the drain.
+//!
+//! ```text
+//!   serve ─▶ router ─▶ observe ─▶ graphql::handle ─┬▶ Gate ─▶ Executor::execute          (HTTP)
+//!   accept   routes    id, span,   method, media    ├▶ Gate ─▶ Executor::execute_stream   (SSE)
+//!   loop               metrics     type, body       └▶ websocket ─▶ Gate ─▶ …             (WebSocket)
+//! ```
+
+mod app;
+mod config;
+mod context;
+mod failure;
+mod graphql;
+mod health;
+mod metrics;
+mod observe;
+mod request_id;
+mod router;
+mod serve;
+mod shutdown;
+mod websocket;
+
+pub use config::{HttpConfig, SseConfig, WebSocketConfig};
+pub use context::{Gate, RequestContext, Transport};
+pub use health::{Check, Readiness};
+pub use request_id::RequestId;
+pub use router::{Parts, router};
+pub use serve::{Drained, serve};
+pub use shutdown::Shutdown;

@@ -1,0 +1,80 @@
+//! What the transports know about a request, and the one place where the composition root has its say.
+//!
+//! The transports know nothing of clusters, access or limits. They hand each request to a [`Gate`], which may
+//! refuse it, and puts what resolvers need (the caller, request-scoped loaders) into it.
+
+use std::{fmt, net::SocketAddr, sync::Arc};
+
+use async_graphql::{Request, ServerError};
+use fleetgraph_core::Error;
+use http::{Extensions, HeaderMap};
+
+use crate::request_id::RequestId;
+
+/// How a request came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Transport {
+    Http,
+    Sse,
+    WebSocket,
+}
+
+impl Transport {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Sse => "sse",
+            Self::WebSocket => "websocket",
+        }
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Where a request comes from. For a WebSocket, the headers and the id are those of the upgrade; each operation
+/// on it has the same.
+#[derive(Debug, Clone)]
+pub struct RequestContext {
+    pub request_id: RequestId,
+    pub transport: Transport,
+    pub headers: Arc<HeaderMap>,
+    /// The address of the connection, which may be a proxy's.
+    pub peer: Option<SocketAddr>,
+    /// The payload of a WebSocket's `connection_init`, where browsers put a token that they can't send as a header.
+    pub connection_params: Option<Arc<serde_json::Map<String, serde_json::Value>>>,
+    /// What tower layers before the transports have found out, such as the caller.
+    pub extensions: Extensions,
+}
+
+/// Decides on requests before anything is executed.
+///
+/// Any `Fn(&RequestContext, Request) -> Result<Request, Vec<ServerError>>` is one.
+pub trait Gate: Send + Sync + 'static {
+    /// Whether a WebSocket may be used, asked once at its `connection_init`. An error closes it with code 4403.
+    ///
+    /// # Errors
+    /// The reason, which the client is told.
+    fn connect(&self, _context: &RequestContext) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Lets a request through, with whatever its resolvers need in its data.
+    ///
+    /// # Errors
+    /// What the caller is told instead. Each error should have its code in its extensions.
+    fn admit(&self, context: &RequestContext, request: Request) -> Result<Request, Vec<ServerError>>;
+}
+
+impl<F> Gate for F
+where
+    F: Fn(&RequestContext, Request) -> Result<Request, Vec<ServerError>> + Send + Sync + 'static,
+{
+    fn admit(&self, context: &RequestContext, request: Request) -> Result<Request, Vec<ServerError>> {
+        self(context, request)
+    }
+}

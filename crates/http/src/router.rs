@@ -1,0 +1,85 @@
+//! Every route of the server, in one place.
+
+use std::sync::Arc;
+
+use async_graphql::Executor;
+use axum::{
+    Router, middleware,
+    response::Response,
+    routing::{any, get},
+};
+use fleetgraph_core::ErrorCode;
+use http::Request;
+use tower_http::compression::{
+    CompressionLayer, CompressionLevel,
+    predicate::{NotForContentType, Predicate, SizeAbove},
+};
+
+use crate::{
+    app::App,
+    config::HttpConfig,
+    context::Gate,
+    failure::Failure,
+    graphql::{self, Media},
+    health::{self, Health, Readiness},
+    metrics::Metrics,
+    observe::observe,
+    request_id::RequestId,
+    shutdown::Shutdown,
+};
+
+/// What the composition root gives to the routes.
+pub struct Parts<E> {
+    /// The schema.
+    pub executor: E,
+    pub gate: Arc<dyn Gate>,
+    pub readiness: Arc<dyn Readiness>,
+    pub config: HttpConfig,
+    /// The same handle that [`crate::serve`] gets.
+    pub shutdown: Shutdown,
+}
+
+/// The whole server. Layers for authentication wrap it from outside; what they put into a request's extensions
+/// reaches the gate.
+pub fn router<E: Executor>(parts: Parts<E>) -> Router {
+    let Parts { executor, gate, readiness, config, shutdown } = parts;
+    let metrics = Metrics::new();
+    let compression = CompressionLayer::new()
+        // The answers are repetitive JSON: the fastest level takes most of what the best one would.
+        .quality(CompressionLevel::Fastest)
+        .compress_when(
+            SizeAbove::new(config.compress_from_bytes).and(NotForContentType::new("text/event-stream")),
+        );
+    let health = Health { readiness, shutdown: shutdown.clone() };
+    let app = Arc::new(App::new(executor, gate, config, shutdown, metrics.clone()));
+
+    let graphql =
+        Router::new().route("/graphql", any(graphql::handle::<E>)).layer(compression).with_state(app);
+    let probes = Router::new()
+        .route("/livez", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .method_not_allowed_fallback(only_get)
+        .with_state(health);
+    Router::new()
+        .merge(graphql)
+        .merge(probes)
+        .fallback(nothing_here)
+        .layer(middleware::from_fn_with_state(Arc::new(metrics), observe))
+}
+
+async fn nothing_here(request: Request<axum::body::Body>) -> Response {
+    let id = id_of(&request);
+    Failure::new(ErrorCode::NotFound, "nothing is served at this path; GraphQL is at /graphql")
+        .into_response(Media::Json, &id)
+}
+
+async fn only_get(request: Request<axum::body::Body>) -> Response {
+    let id = id_of(&request);
+    Failure::method("GET, HEAD", "send a GET").into_response(Media::Json, &id)
+}
+
+fn id_of(request: &Request<axum::body::Body>) -> RequestId {
+    request.extensions().get::<RequestId>().cloned().unwrap_or_else(RequestId::random)
+}
