@@ -348,6 +348,8 @@ impl Inner {
         let kubeconfig = Kubeconfig::from_yaml(&self.kubeconfig(&self.url(), credentials))?;
         let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
         config.default_retry = false;
+        // The environment's proxy knows nothing of our loopback.
+        config.proxy_url = None;
         Ok(Client::try_from(config)?)
     }
 
@@ -435,9 +437,9 @@ async fn restart_what_exits(inner: Arc<Inner>) {
     }
 }
 
-/// What etcd and the API server write when their port is taken.
+/// Go programs write it in lower case, our own bind with a capital.
 fn lost_a_port(error: &anyhow::Error) -> bool {
-    format!("{error:#}").contains("address already in use")
+    format!("{error:#}").to_lowercase().contains("address already in use")
 }
 
 fn new_token() -> String {
@@ -447,4 +449,20 @@ fn new_token() -> String {
 /// A poisoned lock only says that another test thread panicked; its programs still have to be ended.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_port_that_somebody_else_took_is_a_reason_to_start_again() {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let ours = FaultProxy::start(port, 1).await.unwrap_err();
+        assert!(lost_a_port(&ours), "{ours:#}");
+        let theirs = anyhow!("etcd ended\nlisten tcp 127.0.0.1:20000: bind: address already in use");
+        assert!(lost_a_port(&theirs));
+        assert!(!lost_a_port(&anyhow!("unknown flag: --x")));
+    }
 }

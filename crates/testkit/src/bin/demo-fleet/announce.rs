@@ -11,8 +11,9 @@ pub fn starting() -> Result<()> {
     say("Starting three control planes (etcd, kube-apiserver, controller manager, scheduler, kwok) …")
 }
 
-pub fn stopping() -> Result<()> {
-    say("\nStopping.")
+/// The terminal may be what ended us, so nobody needs to read this.
+pub fn stopping() {
+    let _nobody_reads = say("\nStopping.");
 }
 
 /// The addresses, and three things to try.

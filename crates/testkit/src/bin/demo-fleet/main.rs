@@ -9,6 +9,7 @@ mod server;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -46,12 +47,14 @@ async fn main() -> Result<()> {
     }
     let (mut interrupted, mut terminated) =
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    // Dropping what runs ends it, wherever it is.
+    // Dropping it ends it, wherever it is, and that is at the end of this function, when we have said so.
+    let mut demo = pin!(demo(&arguments));
     tokio::select! {
-        result = demo(&arguments) => result,
+        result = &mut demo => return result,
         _ = interrupted.recv() => announce::stopping(),
         _ = terminated.recv() => announce::stopping(),
     }
+    Ok(())
 }
 
 async fn demo(arguments: &Arguments) -> Result<()> {
