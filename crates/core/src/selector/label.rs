@@ -181,10 +181,7 @@ impl Parser {
     }
 
     fn requirement(&mut self) -> Result<Requirement, String> {
-        let negated = self.peek_symbol("!");
-        if negated {
-            self.at += 1;
-        }
+        let negated = self.take("!");
         let key = match self.next() {
             Some(Token::Word(word)) => word,
             other => return Err(format!("found {}, expected a label key", show(other.as_ref()))),
@@ -234,39 +231,49 @@ impl Parser {
 
     /// `(a,b)`. An empty place, as in `()`, `(,a)` or `(a,)`, is the empty value.
     fn values(&mut self) -> Result<BTreeSet<String>, String> {
-        if !self.peek_symbol("(") {
+        if !self.take("(") {
             return Err(format!("found {}, expected '('", show(self.peek())));
         }
-        self.at += 1;
         let mut values = BTreeSet::new();
+        if self.take(")") {
+            values.insert(String::new());
+            return Ok(values);
+        }
+        // The reference parser's loop, so that what it refuses, such as `(a,,)`, is refused here too.
         loop {
             match self.next() {
                 Some(Token::Word(word)) => {
                     validate::label_value(&word)?;
                     values.insert(word);
-                    match self.next() {
-                        Some(Token::Symbol(",")) if self.peek_symbol(")") => {
-                            values.insert(String::new());
-                        }
-                        Some(Token::Symbol(",")) => {}
-                        Some(Token::Symbol(")")) => return Ok(values),
-                        other => return Err(format!("found {}, expected ',' or ')'", show(other.as_ref()))),
+                    if self.take(")") {
+                        return Ok(values);
+                    }
+                    if !self.peek_symbol(",") {
+                        return Err(format!("found {}, expected ',' or ')'", show(self.peek())));
                     }
                 }
                 Some(Token::Symbol(",")) => {
-                    values.insert(String::new());
-                }
-                Some(Token::Symbol(")")) => {
                     if values.is_empty() {
                         values.insert(String::new());
-                    } else if matches!(self.tokens.get(self.at.wrapping_sub(2)), Some(Token::Symbol(","))) {
+                    }
+                    if self.take(")") {
+                        values.insert(String::new());
+                        return Ok(values);
+                    }
+                    if self.take(",") {
                         values.insert(String::new());
                     }
-                    return Ok(values);
                 }
                 other => return Err(format!("found {}, expected a value, ',' or ')'", show(other.as_ref()))),
             }
         }
+    }
+
+    /// Passes a symbol, if it comes next.
+    fn take(&mut self, symbol: &str) -> bool {
+        let found = self.peek_symbol(symbol);
+        self.at += usize::from(found);
+        found
     }
 }
 
@@ -318,8 +325,22 @@ mod tests {
     #[test]
     fn what_the_api_server_refuses_is_refused_with_a_reason() {
         for text in [
-            "=", "a=b=c", "a in", "a in x", "a in (x", "a b", "!a=b", ",a", "a,", "a>x", "a=-", "-a",
-            "a/b/c=d", "a!==b",
+            "=",
+            "a=b=c",
+            "a in",
+            "a in x",
+            "a in (x",
+            "a b",
+            "!a=b",
+            ",a",
+            "a,",
+            "a>x",
+            "a=-",
+            "-a",
+            "a/b/c=d",
+            "a!==b",
+            "a in (b,,)",
+            "a in (,,)",
         ] {
             assert!(LabelSelector::parse(text).is_err(), "{text}");
         }

@@ -12,10 +12,8 @@ pub fn label_key(key: &str) -> Result<(), String> {
     if name.contains('/') {
         return Err(format!("label key {key:?} has more than one '/'"));
     }
-    if let Some(prefix) = prefix {
-        if prefix.is_empty() || prefix.len() > PREFIX_MAX || !prefix.split('.').all(dns_label) {
-            return Err(format!("label key {key:?}: the part before '/' must be a DNS subdomain"));
-        }
+    if prefix.is_some_and(|p| p.is_empty() || p.len() > PREFIX_MAX || !p.split('.').all(dns_label)) {
+        return Err(format!("label key {key:?}: the part before '/' must be a DNS subdomain"));
     }
     if name.is_empty() || name.len() > NAME_MAX || !alphanumeric_ends(name) {
         return Err(format!(
