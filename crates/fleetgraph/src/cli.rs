@@ -20,6 +20,10 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Serve the fleet until SIGTERM or SIGINT.
+    Serve(Settings),
+    /// Print the schema of the federation subgraph.
+    Schema,
     /// Print the configuration with every key, its default and its description.
     Config {
         /// Check a file instead, and say everything that is wrong with it, with line and column.
@@ -44,7 +48,7 @@ pub struct Settings {
     #[arg(long, value_name = "ADDR", env = "FLEETGRAPH_METRICS_LISTEN")]
     metrics_listen: Option<String>,
     /// Take these contexts of the kubeconfig as the clusters, instead of those that are configured; repeatable.
-    #[arg(long = "context", value_name = "NAME", conflicts_with = "clusters")]
+    #[arg(long = "context", value_name = "NAME")]
     contexts: Vec<String>,
     /// Clusters as YAML, or the path of a file that holds them; instead of those of the configuration file.
     #[arg(
@@ -87,6 +91,8 @@ impl Cli {
     /// Runs the command. A wrong configuration ends with code 2, as a wrong command line does; a failure with 1.
     pub fn run(self) -> ExitCode {
         match self.command {
+            Command::Serve(settings) => serve(&settings),
+            Command::Schema => print(&graphql::federation_sdl()),
             Command::Config { check: Some(file), .. } => check(&file),
             Command::Config { markdown: true, .. } => print(&config::reference_markdown()),
             Command::Config { .. } => print(&config::commented_default()),
@@ -94,8 +100,23 @@ impl Cli {
     }
 }
 
+fn serve(settings: &Settings) -> ExitCode {
+    let file = settings.config.as_deref().filter(|file| !file.as_os_str().is_empty());
+    let config = match config::load(file, &settings.overrides(), &kinds::kind_set().metas()) {
+        Ok(config) => config,
+        Err(problems) => return refuse(&problems),
+    };
+    match crate::serve::run(&config, &settings.contexts) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("fleetgraph: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn check(file: &Path) -> ExitCode {
-    match config::load(Some(file), &Overrides::default(), &[]) {
+    match config::load(Some(file), &Overrides::default(), &kinds::kind_set().metas()) {
         Ok(_) => print(&format!("{}: ok\n", file.display())),
         Err(problems) => refuse(&problems),
     }
@@ -114,6 +135,65 @@ fn print(text: &str) -> ExitCode {
         Err(error) => {
             eprintln!("fleetgraph: can't write: {error}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::config::OVERRIDES;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    /// The reference page is written from `OVERRIDES`.
+    #[test]
+    fn every_flag_that_sets_a_key_is_listed_with_its_variable() {
+        let command = Cli::command();
+        let serve = command.find_subcommand("serve").unwrap();
+        let given: BTreeSet<_> = serve
+            .get_arguments()
+            .filter(|argument| !["config", "contexts"].contains(&argument.get_id().as_str()))
+            .map(|argument| {
+                (
+                    argument.get_long().unwrap().to_owned(),
+                    argument.get_env().unwrap().to_str().unwrap().to_owned(),
+                )
+            })
+            .collect();
+        let listed: BTreeSet<_> =
+            OVERRIDES.iter().map(|known| (known.flag.to_owned(), known.variable.to_owned())).collect();
+        assert_eq!(given, listed);
+    }
+
+    #[test]
+    fn each_override_reaches_the_key_that_it_is_listed_for() {
+        let command = |flag: &str, value: &str| {
+            let cli = Cli::parse_from(["fleetgraph", "serve", &format!("--{flag}"), value]);
+            let Command::Serve(settings) = cli.command else { panic!("not serve") };
+            serde_json::to_value(config::load(None, &settings.overrides(), &[]).unwrap()).unwrap()
+        };
+        for known in OVERRIDES {
+            let value = match known.key {
+                "listen" | "metrics_listen" => "127.0.0.1:4321",
+                "clusters" => "[{id: x}]",
+                "telemetry.log_level" => "trace",
+                "telemetry.log_format" => "json",
+                _ => "http://somewhere:1",
+            };
+            let config = command(known.flag, value);
+            let found = known.key.split('.').fold(&config, |value, key| &value[key]);
+            match known.key {
+                "clusters" => assert_eq!(found[0]["id"], "x"),
+                _ => assert_eq!(found, value, "{}", known.flag),
+            }
         }
     }
 }

@@ -5,5 +5,8 @@
 pub mod cli;
 mod clusters;
 pub mod config;
+mod gate;
 pub mod lifecycle;
+mod readiness;
+mod serve;
 pub mod telemetry;

@@ -1,9 +1,12 @@
 //! A configuration is either right or refused, with everything that is wrong and where.
 
+#![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
+
 use std::{fs, path::PathBuf, time::Duration};
 
 use fleetgraph::config::{self, AuthMethod, Config, Overrides, Problems};
 use fleetgraph_core::KindMeta;
+use proptest::prelude::*;
 
 const PODS: KindMeta =
     KindMeta { group: "", version: "v1", kind: "Pod", plural: "pods", singular: "pod", namespaced: true };
@@ -165,6 +168,18 @@ fn each_method_of_authentication_says_what_it_needs_and_what_it_would_ignore() {
 }
 
 #[test]
+fn bounds_that_would_shut_everybody_out_are_refused() {
+    assert_eq!(
+        faults("http:\n  max_connections: 0\n  max_header_bytes: 100\n  sse: {keep_alive: 0s}\n"),
+        [
+            "fleet.yaml:2:3: http.max_connections: must be at least 1",
+            "fleet.yaml:3:3: http.max_header_bytes: must be at least 8192, hyper's smallest buffer",
+            "fleet.yaml:4:9: http.sse.keep_alive: must be longer than zero",
+        ]
+    );
+}
+
+#[test]
 fn text_that_is_not_yaml_is_refused_with_its_line() {
     let faults = faults("clusters:\n  - id: [a\nlisten: x\n");
     assert_eq!(faults.len(), 1);
@@ -306,4 +321,59 @@ fn the_reference_page_is_up_to_date() {
         fs::read_to_string(path).unwrap_or_default() == config::reference_markdown(),
         "docs/configuration.md is out of date: run `cargo run -p fleetgraph -- config --markdown > docs/configuration.md`"
     );
+}
+
+/// Text that is nearly a configuration: right and wrong keys, values of all types, any indentation.
+fn nearly_a_file() -> impl Strategy<Value = String> {
+    let keys = [
+        "clusters",
+        "id",
+        "auth_method",
+        "telemetry",
+        "log_level",
+        "qsp",
+        "listen",
+        "tls_config",
+        "- id",
+        "<<",
+        "*a",
+    ];
+    let values = [
+        "",
+        "prod",
+        "7",
+        "-1",
+        "1e99",
+        "true",
+        "~",
+        "[a, {b: c}]",
+        "{id: 1}",
+        "\"x",
+        "&a y",
+        "10m",
+        "|",
+        "!!int x",
+    ];
+    let line =
+        (0usize..4, proptest::sample::select(keys.to_vec()), proptest::sample::select(values.to_vec()))
+            .prop_map(|(indent, key, value)| format!("{}{key}: {value}\n", "  ".repeat(indent)));
+    proptest::collection::vec(line, 0..12).prop_map(|lines| lines.concat())
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_file_holds_it_is_read_or_refused_with_a_reason(text in prop_oneof![nearly_a_file(), any::<String>()]) {
+        match File::holding(&text).load() {
+            Ok(_) => {}
+            Err(Problems(problems)) => {
+                prop_assert!(!problems.is_empty());
+                let lines = text.lines().count() as u64;
+                for problem in problems {
+                    prop_assert!(!problem.message.is_empty());
+                    let line = problem.at.map_or(1, |at| at.line);
+                    prop_assert!((1..=lines + 1).contains(&line), "{problem}");
+                }
+            }
+        }
+    }
 }

@@ -2,6 +2,8 @@
 //!
 //! One test, for a process has one subscriber.
 
+#![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
+
 mod collector;
 
 use std::{collections::HashMap, time::Duration};

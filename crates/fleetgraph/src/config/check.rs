@@ -12,6 +12,9 @@ use super::{
 };
 use crate::telemetry::log_filter;
 
+/// hyper refuses smaller buffers with a panic.
+const SMALLEST_HEADER: usize = 8192;
+
 /// Collects the faults of a configuration that came from one document.
 pub struct Check<'a> {
     document: &'a Document,
@@ -58,6 +61,10 @@ impl<'a> Check<'a> {
                 self.refuse(key, "must be at least 1, or nothing would ever be listed");
             }
         }
+        if config.max_page_size == 0 {
+            self.refuse("max_page_size", "must be at least 1");
+        }
+        self.http(&config.http);
         let telemetry = &config.telemetry;
         if let Err(message) = log_filter(&telemetry.log_level) {
             self.refuse("telemetry.log_level", message);
@@ -73,6 +80,44 @@ impl<'a> Check<'a> {
         }
         if telemetry.service_name.is_empty() {
             self.refuse("telemetry.service_name", "must not be empty");
+        }
+    }
+
+    /// Bounds that would shut everybody out.
+    fn http(&mut self, http: &http_api::HttpConfig) {
+        let (ws, sse) = (&http.websocket, &http.sse);
+        for (key, bound) in [
+            ("max_connections", http.max_connections),
+            ("http2_max_streams", http.http2_max_streams as usize),
+            ("max_body_bytes", http.max_body_bytes),
+            ("websocket.max_message_bytes", ws.max_message_bytes),
+            ("websocket.max_operations", ws.max_operations),
+            ("websocket.outgoing_messages", ws.outgoing_messages),
+            ("websocket.outgoing_bytes", ws.outgoing_bytes as usize),
+        ] {
+            if bound == 0 {
+                self.refuse(&format!("http.{key}"), "must be at least 1");
+            }
+        }
+        for (key, time) in [
+            ("header_timeout", http.header_timeout),
+            ("body_timeout", http.body_timeout),
+            ("request_timeout", http.request_timeout),
+            ("websocket.init_timeout", ws.init_timeout),
+            ("websocket.ping_interval", ws.ping_interval),
+            ("websocket.pong_timeout", ws.pong_timeout),
+            ("websocket.write_timeout", ws.write_timeout),
+            ("sse.keep_alive", sse.keep_alive),
+        ] {
+            if time.is_zero() {
+                self.refuse(&format!("http.{key}"), "must be longer than zero");
+            }
+        }
+        if http.max_header_bytes < SMALLEST_HEADER {
+            self.refuse(
+                "http.max_header_bytes",
+                format!("must be at least {SMALLEST_HEADER}, hyper's smallest buffer"),
+            );
         }
     }
 

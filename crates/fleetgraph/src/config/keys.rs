@@ -4,10 +4,13 @@
 //! the nearest right one. Keys of DictaMesh's adapter, whose configuration files this program reads, are named as such when
 //! what they switch isn't here.
 
+use std::{borrow::Cow, sync::LazyLock};
+
 use super::{
     Config,
     cluster::{ClusterConfig, OidcConfig, TlsConfig},
     document::{Content, Document, Node, Step},
+    foreign,
     nearest::nearest,
     problem::Problem,
     registry::RegistryConfig,
@@ -16,21 +19,27 @@ use super::{
 };
 
 /// A mapping of the file and the keys that it may hold. `[]` in a path stands for each element of a list.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Section {
     pub path: &'static str,
-    pub keys: &'static [KeyDoc],
+    pub keys: Cow<'static, [KeyDoc]>,
 }
 
 /// Every mapping of the file, parents first.
-pub const SECTIONS: &[Section] = &[
-    Section { path: "", keys: Config::KEYS },
-    Section { path: "clusters[]", keys: ClusterConfig::KEYS },
-    Section { path: "clusters[].oidc", keys: OidcConfig::KEYS },
-    Section { path: "clusters[].tls_config", keys: TlsConfig::KEYS },
-    Section { path: "registry", keys: RegistryConfig::KEYS },
-    Section { path: "telemetry", keys: TelemetryConfig::KEYS },
-];
+pub static SECTIONS: LazyLock<Vec<Section>> = LazyLock::new(|| {
+    let own = [
+        ("", Config::KEYS),
+        ("clusters[]", ClusterConfig::KEYS),
+        ("clusters[].oidc", OidcConfig::KEYS),
+        ("clusters[].tls_config", TlsConfig::KEYS),
+        ("registry", RegistryConfig::KEYS),
+        ("telemetry", TelemetryConfig::KEYS),
+    ];
+    let mut sections: Vec<_> = own.map(|(path, keys)| Section { path, keys: keys.into() }).into();
+    // In the order of the top level's keys.
+    sections.splice(5..5, foreign::sections());
+    sections
+});
 
 /// DictaMesh's keys that have no function here yet, and what to know instead.
 const DICTAMESH: &[(&str, &str)] = &[
@@ -46,7 +55,7 @@ const DICTAMESH: &[(&str, &str)] = &[
 
 /// The keys of the mapping at a path pattern, or `None` when it is no known mapping.
 pub fn keys_at(pattern: &str) -> Option<&'static [KeyDoc]> {
-    SECTIONS.iter().find(|section| section.path == pattern).map(|section| section.keys)
+    SECTIONS.iter().find(|section| section.path == pattern).map(|section| &*section.keys)
 }
 
 /// Reports every unknown key, and everything that stands where a mapping belongs, and takes it out of the tree, so that

@@ -10,6 +10,7 @@
 mod check;
 pub mod cluster;
 mod document;
+mod foreign;
 mod keys;
 pub mod nearest;
 pub mod problem;
@@ -38,7 +39,7 @@ settings::settings! {
         /// Clusters of the fleet. Empty: every context of the kubeconfig (KUBECONFIG, or `~/.kube/config`), or else the
         /// cluster in whose pod the server runs.
         clusters: Vec<ClusterConfig> = Vec::new(),
-        /// Namespace that a query means when it names none where one is needed.
+        /// Namespace of a single object that a query asks for without one.
         default_namespace: String = "default".to_owned(),
         /// Kinds to watch, such as `pods` or `Deployment`. Empty: all that the server knows.
         watch_resources: Vec<String> = Vec::new(),
@@ -49,11 +50,12 @@ settings::settings! {
         listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080)),
         /// Address of Prometheus' `/metrics`. Until requests are authenticated, it must be a loopback address.
         metrics_listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 9090)),
-        /// Time that running requests and telemetry have to end after SIGTERM or SIGINT.
-        #[serde(with = "humantime_serde")]
-        drain_timeout: Duration = Duration::from_secs(20),
         /// How the clusters are watched.
         registry: RegistryConfig = RegistryConfig::default(),
+        /// The HTTP server and its bounds.
+        http: http_api::HttpConfig = http_api::HttpConfig::default(),
+        /// Objects that a page of a connection may have at most. A query for a longer page is refused.
+        max_page_size: usize = 1000,
         /// Logs, traces and metrics of the server itself.
         telemetry: TelemetryConfig = TelemetryConfig::default(),
     }

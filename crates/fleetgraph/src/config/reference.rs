@@ -90,12 +90,12 @@ pub fn reference_markdown() -> String {
          `CLUSTERS_CONFIG` holds a path, or the YAML itself: a list of clusters, or a mapping with the key `clusters`. \
          `OTEL_RESOURCE_ATTRIBUTES` adds resource attributes to traces, metrics and logs.\n",
     );
-    for section in SECTIONS {
+    for section in SECTIONS.iter() {
         let title =
             if section.path.is_empty() { "Top level".to_owned() } else { format!("`{}`", section.path) };
         out.push_str(&format!("\n## {title}\n\n| key | default | |\n|---|---|---|\n"));
         let defaults = defaults_of(section.path);
-        for key in section.keys {
+        for key in section.keys.iter() {
             let doc = key.lines().collect::<Vec<_>>().join(" ").replace('|', "\\|");
             let default = match defaults.get(key.name) {
                 Some(Value::Object(_)) | None => String::new(),
@@ -126,4 +126,42 @@ fn defaults_of(path: &str) -> Value {
 fn to_value<T: serde::Serialize>(value: &T) -> Value {
     // Settings have text keys and finite numbers, which JSON can always hold; a test prints them all.
     serde_json::to_value(value).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The types' real keys, from what their defaults serialise to, against what is described.
+    #[test]
+    fn every_key_is_described_and_every_description_has_a_key() {
+        for section in SECTIONS.iter() {
+            let Value::Object(defaults) = defaults_of(section.path) else {
+                panic!("{} is no mapping", section.path);
+            };
+            let mut real: Vec<_> = defaults.keys().map(String::as_str).collect();
+            let mut described: Vec<_> = section.keys.iter().map(|key| key.name).collect();
+            real.sort_unstable();
+            described.sort_unstable();
+            assert_eq!(real, described, "in {:?}", section.path);
+            for key in section.keys.iter() {
+                assert!(
+                    key.lines().any(|line| !line.is_empty()),
+                    "{}.{} has no description",
+                    section.path,
+                    key.name
+                );
+            }
+            for (key, value) in &defaults {
+                let path =
+                    if section.path.is_empty() { key.clone() } else { format!("{}.{key}", section.path) };
+                let known = super::super::keys::keys_at(&path).is_some();
+                assert_eq!(
+                    value.is_object(),
+                    known,
+                    "{path} is a mapping without a section, or the other way round"
+                );
+            }
+        }
+    }
 }

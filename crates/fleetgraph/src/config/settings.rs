@@ -3,12 +3,14 @@
 //! The struct, its `Default`, the list of known keys, the commented default file and `docs/configuration.md` all come from
 //! the same lines, so none of them can fall behind the others.
 
+use std::borrow::Cow;
+
 /// What is known about a key besides its value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyDoc {
     pub name: &'static str,
     /// The lines of the description, as written in the source.
-    pub doc: &'static [&'static str],
+    pub doc: Cow<'static, [&'static str]>,
 }
 
 impl KeyDoc {
@@ -40,7 +42,7 @@ macro_rules! settings {
         impl $name {
             /// Every key of this mapping, in the order of the file.
             pub const KEYS: &'static [$crate::config::settings::KeyDoc] = &[
-                $( $crate::config::settings::KeyDoc { name: stringify!($field), doc: &[$($doc),+] }, )+
+                $( $crate::config::settings::KeyDoc { name: stringify!($field), doc: std::borrow::Cow::Borrowed(&[$($doc),+]) }, )+
             ];
         }
 

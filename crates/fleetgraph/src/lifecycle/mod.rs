@@ -7,13 +7,17 @@
 //!
 //! Only `Ready` is reported as ready; the other way out of `Starting` is for a signal that comes early.
 
+mod signals;
 mod tasks;
 
 use std::fmt;
 
 use tokio::sync::watch;
 
-pub use self::tasks::{Ended, Tasks};
+pub use self::{
+    signals::Signals,
+    tasks::{Ended, Tasks},
+};
 
 /// Where the server is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,19 +78,6 @@ impl Lifecycle {
     pub async fn reached(&self, phase: Phase) {
         // It fails only when every sender is gone, and this one isn't.
         let _ = self.0.subscribe().wait_for(|now| *now >= phase).await;
-    }
-}
-
-/// Waits for SIGTERM or SIGINT, and says which it was.
-///
-/// # Errors
-/// When the process may not listen for signals.
-pub async fn signalled() -> std::io::Result<&'static str> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = term.recv() => Ok("SIGTERM"),
-        _ = int.recv() => Ok("SIGINT"),
     }
 }
 

@@ -105,3 +105,67 @@ impl Visit for Fields {
         self.0.insert(field.name().to_owned(), value.into());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+    };
+
+    use opentelemetry::trace::TracerProvider;
+    use opentelemetry_sdk::trace::SdkTracerProvider;
+    use tracing_subscriber::{Registry, fmt::format::JsonFields, layer::SubscriberExt};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_is_one_object_with_its_fields_spans_and_trace() {
+        let (written, provider) = (Lines::default(), SdkTracerProvider::builder().build());
+        let lines = written.clone();
+        let subscriber = Registry::default()
+            .with(tracing_opentelemetry::layer().with_tracer(provider.tracer("test")))
+            .with(
+                tracing_subscriber::fmt::layer()
+                    .with_writer(move || lines.clone())
+                    .event_format(JsonLines)
+                    .fmt_fields(JsonFields::new()),
+            );
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!(count = 3, "outside");
+            let span = tracing::info_span!("request", method = "GET", status = tracing::field::Empty);
+            let _entered = span.enter();
+            span.record("status", 200);
+            tracing::warn!(error = ?"line\nbreak", "said \"no\"");
+        });
+
+        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[0]["message"], "outside");
+        assert_eq!(lines[0]["fields"], json!({ "count": 3 }));
+        assert_eq!(lines[0].get("trace_id"), None);
+        assert_eq!(lines[1]["level"], "WARN");
+        assert_eq!(lines[1]["message"], "said \"no\"");
+        assert_eq!(
+            lines[1]["spans"],
+            json!([{ "name": "request", "fields": { "method": "GET", "status": 200 } }])
+        );
+        assert_eq!(lines[1]["trace_id"].as_str().map(str::len), Some(32));
+        assert_eq!(lines[1]["span_id"].as_str().map(str::len), Some(16));
+    }
+}

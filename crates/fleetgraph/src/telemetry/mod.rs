@@ -25,7 +25,11 @@ use opentelemetry_sdk::{
     Resource, logs::SdkLoggerProvider, metrics::SdkMeterProvider, propagation::TraceContextPropagator,
     resource::EnvResourceDetector, trace::SdkTracerProvider,
 };
-use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt};
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry,
+    filter::{FilterExt, filter_fn},
+    layer::SubscriberExt,
+};
 
 pub use self::scrape::serve as serve_metrics;
 use crate::config::{LogFormat, TelemetryConfig};
@@ -79,7 +83,7 @@ impl Telemetry {
             .with(traces.as_ref().map(|provider| {
                 tracing_opentelemetry::layer()
                     .with_tracer(provider.tracer("fleetgraph"))
-                    .with_filter(EnvFilter::new(format!("info,{EXPORTERS}")))
+                    .with_filter(EnvFilter::new(format!("info,{EXPORTERS}")).and(filter_fn(is_work)))
             }))
             .with(logs.as_ref().map(OpenTelemetryTracingBridge::new).map(|bridge| {
                 bridge.with_filter(EnvFilter::new(format!("{},{EXPORTERS}", config.log_level)))
@@ -121,6 +125,12 @@ impl Telemetry {
     }
 }
 
+/// A task's span lasts as long as the server. As a trace, it would be the parent of everything that the task ever does; it
+/// is for the log only.
+fn is_work(metadata: &tracing::Metadata<'_>) -> bool {
+    metadata.name() != "task"
+}
+
 /// Parses a level or a filter such as `info,cluster_registry=debug`.
 ///
 /// # Errors
@@ -139,10 +149,19 @@ pub fn log_filter(text: &str) -> Result<EnvFilter, String> {
     EnvFilter::builder().parse(text).map_err(|error| format!("not a log filter: {error}"))
 }
 
+/// The SDK tells of its own housekeeping at `info`. Whoever names it in a filter gets it.
+fn quieted(filter: &str) -> String {
+    let silent =
+        filter.split(',').any(|part| ["off", "error"].contains(&part.trim().to_lowercase().as_str()));
+    let quiet =
+        if silent { "" } else { "opentelemetry=warn,opentelemetry_sdk=warn,opentelemetry_otlp=warn," };
+    format!("{quiet}{filter}")
+}
+
 type Stderr = Box<dyn Layer<Registry> + Send + Sync>;
 
 fn to_stderr(config: &TelemetryConfig) -> Result<Stderr, TelemetryError> {
-    let filter = log_filter(&config.log_level).map_err(TelemetryError::Filter)?;
+    let filter = log_filter(&quieted(&config.log_level)).map_err(TelemetryError::Filter)?;
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     Ok(match config.log_format {
         LogFormat::Text => {

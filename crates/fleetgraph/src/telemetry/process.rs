@@ -106,4 +106,14 @@ mod tests {
         fs::write(&file, "42 (a) b (c)) S 1 2 3 4 5 6 7 8 9 10 250 150 0 0 20").unwrap();
         assert_eq!(cpu_seconds(&file), Some(4.0));
     }
+
+    /// Without them, memory that a relist freed would stay with the process.
+    #[test]
+    fn the_allocators_settings_are_built_in() {
+        use tikv_jemalloc_ctl::{Access, AsName};
+        let dirty: isize = b"opt.dirty_decay_ms\0".name().read().unwrap();
+        let muzzy: isize = b"opt.muzzy_decay_ms\0".name().read().unwrap();
+        let threads: bool = b"opt.background_thread\0".name().read().unwrap();
+        assert_eq!((dirty, muzzy, threads), (1000, 1000, true));
+    }
 }

@@ -1,0 +1,156 @@
+//! `fleetgraph serve`: puts the parts together, runs them, and takes them down in order.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::{Context, bail};
+use cluster_registry::Registry;
+use fleetgraph_core::Scope;
+use graphql::SchemaSettings;
+use http_api::{Parts, Shutdown};
+use tokio::net::TcpListener;
+
+use crate::{
+    clusters,
+    config::Config,
+    gate::Gate,
+    lifecycle::{Lifecycle, Phase, Signals, Tasks},
+    readiness::Readiness,
+    telemetry::{Telemetry, serve_metrics},
+};
+
+/// What the end may take besides the HTTP server's own drain: the watches, and the last telemetry.
+const WINDING_UP: Duration = Duration::from_secs(5);
+
+/// Runs the server until a signal, or until a part of it fails.
+///
+/// # Errors
+/// When it can't start, or when a part ended that the server can't be without.
+pub fn run(config: &Config, contexts: &[String]) -> anyhow::Result<()> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("fleetgraph").build()?;
+    runtime.block_on(async {
+        // From here on a signal is an orderly end, however early it comes.
+        let signals = Signals::listen().context("can't listen for signals")?;
+        let telemetry = Telemetry::install(&config.telemetry)?;
+        let outcome = serve(config, contexts, &telemetry, signals).await;
+        if let Err(error) = &outcome {
+            tracing::error!(error = format!("{error:#}"), "the server ends");
+        }
+        telemetry.stop(WINDING_UP).await;
+        outcome
+    })
+}
+
+async fn serve(
+    config: &Config,
+    contexts: &[String],
+    telemetry: &Telemetry,
+    mut signals: Signals,
+) -> anyhow::Result<()> {
+    let life = Lifecycle::default();
+    let http = bind("GraphQL", config.listen).await?;
+    let metrics = bind("metrics", config.metrics_listen).await?;
+    let registry = registry(config, contexts).await?;
+    let shutdown = Shutdown::new();
+    let router = http_api::router(Parts {
+        executor: graphql::schema(SchemaSettings {
+            default_namespace: config.default_namespace.clone(),
+            max_page_size: config.max_page_size,
+        }),
+        gate: Arc::new(Gate { registry: registry.clone() }),
+        readiness: Arc::new(Readiness { life: life.clone(), registry: registry.clone() }),
+        config: config.http.clone(),
+        shutdown: shutdown.clone(),
+    });
+
+    let mut tasks = Tasks::default();
+    tasks.spawn("GraphQL server", {
+        let (bounds, shutdown) = (config.http.clone(), shutdown.clone());
+        // It has stages of its own to end in, which `shutdown` begins.
+        |_| async move {
+            http_api::serve(http, router, &bounds, &shutdown).await;
+            Ok(())
+        }
+    });
+    tasks.spawn("metrics server", {
+        let page = telemetry.prometheus();
+        |stop| async { Ok(serve_metrics(metrics, page, stop).await?) }
+    });
+    tasks.spawn("watch for readiness", {
+        let (life, registry) = (life.clone(), registry.clone());
+        |stop| async move {
+            stop.run_until_cancelled(ready_when_settled(&life, &registry)).await;
+            stop.cancelled().await;
+            Ok(())
+        }
+    });
+
+    let outcome = tokio::select! {
+        signal = signals.next() => {
+            tracing::info!(signal, "asked to end");
+            Ok(())
+        }
+        ended = tasks.first_end() => Err(ended.into()),
+    };
+    life.advance(Phase::Draining);
+    shutdown.begin();
+    if outcome.is_ok() {
+        // The others serve the GraphQL server until it has drained, so that its last minute can be watched too.
+        let bound = config.http.drain_delay + config.http.drain_timeout + WINDING_UP;
+        let _ = tokio::time::timeout(bound, tasks.first_end()).await;
+    }
+    let late = tasks.drain(WINDING_UP).await;
+    if !late.is_empty() {
+        tracing::warn!(tasks = late.join(", "), "did not end in time and were aborted");
+    }
+    if tokio::time::timeout(WINDING_UP, registry.shut_down()).await.is_err() {
+        tracing::warn!("the watches did not end in time");
+    }
+    life.advance(Phase::Stopped);
+    outcome
+}
+
+async fn bind(what: &'static str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("the {what} server can't listen on {address}"))?;
+    let address = listener.local_addr()?;
+    tracing::info!(%address, "the {what} server listens");
+    Ok(listener)
+}
+
+/// The registry, with every cluster that was configured or found.
+async fn registry(config: &Config, contexts: &[String]) -> anyhow::Result<Registry> {
+    let settings = cluster_registry::Settings {
+        concurrent_lists: config.registry.max_concurrent_initial_lists,
+        concurrent_lists_per_cluster: config.registry.max_concurrent_initial_lists_per_cluster,
+        resync_period: config.resync_period,
+        watch_resources: config.watch_resources.clone(),
+    };
+    let registry = Registry::new(kinds::kind_set(), settings);
+    let found = clusters::find(config, contexts);
+    for problem in &found.problems {
+        tracing::error!(%problem, "a part of the kubeconfig can't be used");
+    }
+    for spec in found.clusters {
+        let id = spec.id.clone();
+        match registry.add(spec).await {
+            Ok(_) => tracing::info!(cluster = %id, "watching"),
+            Err(error) => tracing::error!(cluster = %id, %error, "a cluster can't be added"),
+        }
+    }
+    if registry.clusters(&Scope::everything()).is_empty() {
+        let problems: Vec<_> = found.problems.iter().map(ToString::to_string).collect();
+        bail!("there is no cluster to serve: {}", problems.join("; "));
+    }
+    Ok(registry)
+}
+
+/// The registry tells of no moment when the last cluster settles, so it is asked; that is cheap, and ends with the start.
+async fn ready_when_settled(life: &Lifecycle, registry: &Registry) {
+    let mut ticks = tokio::time::interval(Duration::from_millis(50));
+    while !registry.settled() {
+        ticks.tick().await;
+    }
+    life.advance(Phase::Ready);
+}
