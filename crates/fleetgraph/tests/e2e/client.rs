@@ -1,0 +1,97 @@
+//! A GraphQL client, small and strict: an error where none is expected fails the test with its text.
+
+use std::{net::SocketAddr, time::Instant};
+
+use futures::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream,
+    tungstenite::{Message, client::IntoClientRequest},
+};
+
+use crate::{bed::PATIENCE, server::ask};
+
+/// The whole answer to a query.
+pub async fn answer(address: SocketAddr, query: &str, variables: Value) -> Value {
+    let headers = [("content-type", "application/json"), ("accept", "application/graphql-response+json")];
+    let body = json!({ "query": query, "variables": variables }).to_string();
+    let (_, body) = ask(address, "POST /graphql", &headers, &body).await;
+    serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error} in {body}"))
+}
+
+/// The data of a query that must succeed.
+pub async fn data(address: SocketAddr, query: &str) -> Value {
+    let mut answer = answer(address, query, json!({})).await;
+    assert!(answer.get("errors").is_none(), "{query}: {}", answer["errors"]);
+    answer["data"].take()
+}
+
+/// Asks until the answer is as wanted; errors in it don't matter.
+pub async fn until(address: SocketAddr, query: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let answer = answer(address, query, json!({})).await;
+        if wanted(&answer["data"]) {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "{query} still answers {answer}");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+/// One subscription on a WebSocket of its own.
+pub struct Subscription {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    query: String,
+}
+
+impl Subscription {
+    pub async fn start(address: SocketAddr, query: &str) -> Self {
+        let mut request = format!("ws://{address}/graphql").into_client_request().unwrap();
+        request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
+        let (socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
+        let mut this = Self { socket, query: query.to_owned() };
+        this.send(&json!({ "type": "connection_init" })).await;
+        assert_eq!(this.receive().await["type"], "connection_ack");
+        this.send(&json!({ "id": "1", "type": "subscribe", "payload": { "query": query } })).await;
+        this
+    }
+
+    /// The data of the next event.
+    pub async fn next(&mut self) -> Value {
+        let mut message = self.receive().await;
+        assert_eq!(message["type"], "next", "{}: {message}", self.query);
+        let payload = &mut message["payload"];
+        assert!(payload.get("errors").is_none(), "{}: {payload}", self.query);
+        payload["data"].take()
+    }
+
+    /// The first event that is wanted; others are passed over.
+    pub async fn until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let event = self.next().await;
+            if wanted(&event) {
+                return event;
+            }
+        }
+    }
+
+    async fn send(&mut self, message: &Value) {
+        self.socket.send(Message::text(message.to_string())).await.unwrap();
+    }
+
+    async fn receive(&mut self) -> Value {
+        loop {
+            let message = tokio::time::timeout(PATIENCE, self.socket.next()).await;
+            let message = message.unwrap_or_else(|_| panic!("no event within {PATIENCE:?}: {}", self.query));
+            let Message::Text(text) = message.unwrap().unwrap() else { continue };
+            let message: Value = serde_json::from_str(&text).unwrap();
+            if message["type"] == "ping" {
+                self.send(&json!({ "type": "pong" })).await;
+                continue;
+            }
+            return message;
+        }
+    }
+}

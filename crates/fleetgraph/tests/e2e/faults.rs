@@ -1,0 +1,129 @@
+//! Clusters die, networks fall silent, histories are compacted: the others go on, nothing is lost, nothing is left over.
+
+use serde_json::Value;
+use testkit::{Fault, seed};
+
+use crate::{bed::Bed, client::Subscription, compare};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_cluster_keeps_its_objects_with_their_age_and_comes_back_by_itself() {
+    let bed = Bed::start(&["calm", "killed", "still"]).await;
+    let mut health = Subscription::start(
+        bed.http(),
+        r#"subscription { clusterEvents(cluster: "killed") { type reason cluster { id } } }"#,
+    )
+    .await;
+    let before = bed.data(r#"{ pods(cluster: "killed") { id } namespaces(cluster: "killed") { id } }"#).await;
+    assert!(!before["namespaces"].as_array().unwrap().is_empty());
+    bed.plane("killed").kill_apiserver();
+    health.until(|event| event["clusterEvents"]["reason"] == "Unhealthy").await;
+
+    let everything = "{ allNamespaces { id cluster { id } freshness { state ageSeconds } } }";
+    let answer = bed
+        .until(everything, |data| {
+            data["allNamespaces"].as_array().unwrap().iter().any(|n| n["freshness"]["state"] == "STALE")
+        })
+        .await;
+    let of = |cluster: &str| -> Vec<&Value> {
+        let all = answer["data"]["allNamespaces"].as_array().unwrap();
+        all.iter().filter(|namespace| namespace["cluster"]["id"] == cluster).collect()
+    };
+    assert_eq!(of("killed").len(), before["namespaces"].as_array().unwrap().len(), "the objects stay");
+    assert!(of("killed").iter().all(|namespace| namespace["freshness"]["ageSeconds"].as_f64().is_some()));
+    for cluster in ["calm", "still"] {
+        assert!(of(cluster).len() >= 4);
+        assert!(of(cluster).iter().all(|namespace| namespace["freshness"]["state"] == "LIVE"));
+    }
+    // One error, for that cluster, and it says so by its code.
+    let errors = answer["errors"].as_array().unwrap();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert_eq!(errors[0]["extensions"]["code"], "CLUSTER_UNAVAILABLE");
+    assert_eq!(errors[0]["extensions"]["cluster"], "killed");
+    // The others take changes as before.
+    bed.plane("calm").kubectl(&["create", "namespace", "meanwhile"]).await.unwrap();
+    bed.until(r#"{ namespace(cluster: "calm", name: "meanwhile") { id } }"#, |d| !d["namespace"].is_null())
+        .await;
+
+    bed.plane("killed").restart_apiserver().await.unwrap();
+    health.until(|event| event["clusterEvents"]["reason"] == "Healthy").await;
+    bed.plane("killed").kubectl(&["create", "namespace", "afterwards"]).await.unwrap();
+    bed.until(r#"{ namespace(cluster: "killed", name: "afterwards") { freshness { state } } }"#, |data| {
+        data["namespace"]["freshness"]["state"] == "LIVE"
+    })
+    .await;
+    compare::until_equal(&bed, bed.plane("killed")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changed_while_the_network_was_silent_and_the_history_compacted_is_neither_missing_nor_left_over()
+ {
+    let bed = Bed::start(&["cut"]).await;
+    let plane = bed.plane("cut");
+    for name in ["stays", "changes", "goes"] {
+        plane.kubectl(&["create", "deployment", name, "--image=nginx:1.27"]).await.unwrap();
+    }
+    compare::until_equal(&bed, plane).await;
+    let mut events = Subscription::start(
+        bed.http(),
+        "subscription { deploymentEvents { type deployment { name replicas } } }",
+    )
+    .await;
+
+    plane.cut().await.unwrap();
+    plane.kubectl(&["delete", "deployment", "goes"]).await.unwrap();
+    plane.kubectl(&["scale", "deployment", "changes", "--replicas=3"]).await.unwrap();
+    plane.kubectl(&["create", "deployment", "comes", "--image=nginx:1.27"]).await.unwrap();
+    plane.expire_history().await.unwrap();
+    bed.until(r#"{ clusters { freshness { kind state } } }"#, |data| {
+        data["clusters"][0]["freshness"].as_array().unwrap().iter().all(|f| f["state"] == "STALE")
+    })
+    .await;
+    plane.heal().await.unwrap();
+
+    compare::until_equal(&bed, plane).await;
+    // A subscriber that was there all the time hears of each: the deletion too.
+    let mut heard = std::collections::BTreeSet::new();
+    while heard.len() < 3 {
+        let event = events.next().await;
+        let event = &event["deploymentEvents"];
+        let what = (
+            event["type"].as_str().unwrap().to_owned(),
+            event["deployment"]["name"].as_str().unwrap().to_owned(),
+        );
+        let expected = [("DELETED", "goes"), ("UPDATED", "changes"), ("CREATED", "comes")];
+        if expected.contains(&(what.0.as_str(), what.1.as_str())) {
+            heard.insert(what);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn under_churn_and_every_fault_in_turn_the_copy_ends_up_equal() {
+    let bed = Bed::start(&["churned"]).await;
+    let plane = bed.plane("churned");
+    let client = plane.admin_client().await.unwrap();
+    seed::realistic(&client, &seed::SeedSpec::default()).await.unwrap();
+    let churn = seed::Churn::start(client, &seed::ChurnSpec { per_second: 20.0, seed: 7 }).unwrap();
+    let until_changes = |count: u64| {
+        let churn = &churn;
+        async move {
+            let start = churn.changes();
+            while churn.changes() < start + count {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        }
+    };
+    until_changes(20).await;
+    for fault in [Fault::Reset, Fault::Refuse, Fault::Blackhole] {
+        plane.fault(fault).await.unwrap();
+        until_changes(20).await;
+        plane.heal().await.unwrap();
+        until_changes(20).await;
+    }
+    plane.expire_history().await.unwrap();
+    let changes = churn.changes();
+    drop(churn);
+    let compared = compare::until_equal(&bed, plane).await;
+    eprintln!("{compared} objects equal after {changes} changes");
+    assert!(compared > 50);
+}

@@ -1,0 +1,38 @@
+//! The program before the judges of the field: the GraphQL-over-HTTP audits, the reference WebSocket and SSE clients, and
+//! Apollo Gateway, each from npm.
+
+use std::{path::PathBuf, process::Stdio};
+
+use crate::bed::Bed;
+
+/// Runs a node script of `tests/` against the server; its output is the test's.
+async fn node(project: &str, script: &str, bed: &Bed) {
+    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests").join(project);
+    assert!(
+        dir.join("node_modules").exists(),
+        "the packages of tests/{project} are missing; run scripts/prepare"
+    );
+    let run = tokio::process::Command::new("node")
+        .arg(script)
+        .arg(format!("http://{}", bed.http()))
+        .current_dir(dir)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(std::time::Duration::from_secs(240), run).await.unwrap().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    eprintln!("{text}");
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_passes_the_field_s_own_judges() {
+    let bed = Bed::start(&["judged-a", "judged-b"]).await;
+    for cluster in ["judged-a", "judged-b"] {
+        let plane = bed.plane(cluster);
+        plane.kubectl(&["create", "deployment", "web", "--image=nginx:1.27", "--replicas=1"]).await.unwrap();
+        let query = format!(r#"{{ deployment(cluster: "{cluster}", name: "web") {{ id }} }}"#);
+        bed.until(&query, |data| !data["deployment"].is_null()).await;
+    }
+    node("federation", "federation.mjs", &bed).await;
+}
