@@ -28,7 +28,7 @@ const WINDING_UP: Duration = Duration::from_secs(5);
 pub fn run(config: &Config, contexts: &[String]) -> anyhow::Result<()> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("fleetgraph").build()?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         // From here on a signal is an orderly end, however early it comes.
         let signals = Signals::listen().context("can't listen for signals")?;
         let telemetry = Telemetry::install(&config.telemetry)?;
@@ -38,7 +38,10 @@ pub fn run(config: &Config, contexts: &[String]) -> anyhow::Result<()> {
         }
         telemetry.stop(WINDING_UP).await;
         outcome
-    })
+    });
+    // A flush that the collector still holds up is a blocking call, for which dropping the runtime would wait.
+    runtime.shutdown_background();
+    outcome
 }
 
 async fn serve(

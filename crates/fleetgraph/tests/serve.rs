@@ -5,7 +5,11 @@
 mod collector;
 mod server;
 
-use std::{fs, net::TcpListener};
+use std::{
+    fs,
+    net::TcpListener,
+    time::{Duration, Instant},
+};
 
 use collector::Collector;
 use rustix::process::Signal;
@@ -61,6 +65,22 @@ async fn both_signals_drain_the_server_and_end_it_with_zero() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_whose_kubeconfig_is_missing_is_listed_and_the_others_go_on() {
+    let server = Server::configured(&format!(
+        "clusters:\n  - {{id: lost, kubeconfig_path: /no/such/file}}\n  \
+         - {{id: dead, auth_method: token, api_server_url: '{}', service_account_token: hush-hush}}\n",
+        dead()
+    ));
+    until(server.http(), "/health/ready", 200).await;
+    let headers = [("content-type", "application/json")];
+    let query = r#"{"query": "{ clusters { id } }"}"#;
+    let (_, body) = ask(server.http(), "POST /graphql", &headers, query).await;
+    assert!(body.contains(r#""id":"lost""#) && body.contains(r#""id":"dead""#), "{body}");
+    server.logged(|line| line.to_string().contains("/no/such/file"));
+    assert!(!server.log().contains("hush"), "{}", server.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn chosen_contexts_are_the_only_clusters() {
     let server =
         Server::start(&[("a", dead()), ("b", dead()), ("c", dead())], &["--context", "a", "--context", "c"]);
@@ -105,6 +125,17 @@ async fn a_request_continues_its_callers_trace_and_is_logged_within_it() {
         .await;
     collector.wait_for("a log", |got| (!got.logs.is_empty()).then_some(())).await;
     collector.look(|got| assert!(got.services.iter().all(|name| name == "fleet-under-test")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_that_never_answers_does_not_hold_up_the_end() {
+    let (_listener, url) = silent();
+    let mut server = Server::start(&[("dead", dead())], &["--otlp-endpoint", &url]);
+    until(server.http(), "/health/ready", 200).await;
+    let asked = Instant::now();
+    server.signal(Signal::TERM);
+    assert_eq!(server.ended().code(), Some(0), "{}", server.log());
+    assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
 }
 
 /// `docs/observability.md` names every metric that a running server shows.
