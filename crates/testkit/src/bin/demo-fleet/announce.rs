@@ -16,7 +16,7 @@ pub fn stopping() {
     let _nobody_reads = say("\nStopping.");
 }
 
-/// The addresses, and three things to try.
+/// The addresses, and three things to try. Churn never scales to eight, so the third one always changes something.
 pub fn ready(fleet: &Fleet, config: &Path, listen: SocketAddr) -> Result<()> {
     let kubeconfig = fleet.kubeconfig_file();
     let kubectl = fleet.planes().first().context("a fleet has clusters")?.kubectl_program();
@@ -39,7 +39,7 @@ config        {config}
 
 3. Change something yourself, and see it arrive there:
 
-   {kubectl} --kubeconfig {kubeconfig} --context prod-eu -n checkout-prod scale deployment checkout-api --replicas=6
+   {kubectl} --kubeconfig {kubeconfig} --context prod-eu -n checkout-prod scale deployment checkout-api --replicas=8
 
 Ctrl-C stops everything.
 "#,
