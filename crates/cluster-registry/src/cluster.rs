@@ -6,8 +6,8 @@
 use std::{any::TypeId, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwapOption;
-use fleetgraph_core::{Error, Freshness, Kind, KindMeta, Timestamp};
-use tokio::sync::broadcast;
+use fleetgraph_core::{Error, Freshness, Kind, KindMeta, Timestamp, WatchState};
+use tokio::{sync::broadcast, time::sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -19,6 +19,8 @@ use crate::{
     watch::ListSlots,
 };
 
+/// A configuration that could not be used is read again this often.
+const REOPEN: Duration = Duration::from_secs(5);
 /// How long the first watches wait to learn the server's version.
 const FIRST_HEALTH: Duration = Duration::from_secs(5);
 /// Servers from this minor version on stream lists without being asked to in a feature gate.
@@ -137,7 +139,17 @@ impl Cluster {
         self.order.iter().map(move |store| (store.meta(), store.freshness(reachable)))
     }
 
-    /// Whether each kind was listed once, or can't be.
+    /// Whether the cluster answers, and each kind was listed once, as far as the cluster has it and lets us.
+    #[must_use]
+    pub fn ready(&self) -> bool {
+        self.config_error().is_none()
+            && self.reachable()
+            && self.freshness().all(|(_, freshness)| {
+                freshness.synced || matches!(freshness.state, WatchState::Absent | WatchState::Forbidden)
+            })
+    }
+
+    /// Whether there is nothing left to wait for at the start: each kind was listed once, or failed to be.
     #[must_use]
     pub fn settled(&self) -> bool {
         self.config_error().is_some()
@@ -164,17 +176,9 @@ struct Supervisor {
 impl Supervisor {
     async fn run(self, writers: Vec<Box<dyn AnyWriter>>) {
         let cancel = self.cluster.cancel.clone();
-        let connection = match Connection::open(Arc::clone(&self.cluster.spec)).await {
-            Ok(connection) => Arc::new(connection),
-            Err(error) => {
-                let error = Error::new(error.code(), error.to_string()).of_cluster(&self.cluster.spec.id);
-                tracing::error!(cluster = %self.cluster.spec.id, code = %error.code, "{error}");
-                self.announce("ConfigInvalid", Some(error.message.clone()));
-                self.cluster.config_error.store(Some(Arc::new(error)));
-                return;
-            }
-        };
+        let Some(connection) = cancel.run_until_cancelled(self.connect()).await else { return };
         self.cluster.connection.store(Some(Arc::clone(&connection)));
+        self.cluster.config_error.store(None);
         // The version decides how lists are asked for; a cluster that doesn't answer in time gets pages.
         let first = tokio::time::timeout(FIRST_HEALTH, connection.first_health());
         let Some(health) = cancel.run_until_cancelled(first).await else { return };
@@ -194,6 +198,23 @@ impl Supervisor {
         }
         let _ = cancel.run_until_cancelled(self.announce_health(&connection)).await;
         connection.close().await;
+    }
+
+    /// Opens the connection. A configuration that can't be used is tried again: a file may come, a plugin recover.
+    async fn connect(&self) -> Arc<Connection> {
+        loop {
+            let error = match Connection::open(Arc::clone(&self.cluster.spec)).await {
+                Ok(connection) => return Arc::new(connection),
+                Err(error) => Error::new(error.code(), error.to_string()).of_cluster(&self.cluster.spec.id),
+            };
+            let known = self.cluster.config_error.load_full();
+            if known.as_deref() != Some(&error) {
+                tracing::error!(cluster = %self.cluster.spec.id, code = %error.code, "{error}");
+                self.announce("ConfigInvalid", Some(error.message.clone()));
+                self.cluster.config_error.store(Some(Arc::new(error)));
+            }
+            sleep(REOPEN).await;
+        }
     }
 
     async fn announce_health(&self, connection: &Connection) {

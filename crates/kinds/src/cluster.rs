@@ -92,7 +92,7 @@ impl ClusterObject {
             status: component.status.into(),
             message: Some(component.message.clone()).filter(|m| !m.is_empty()),
         });
-        ClusterStatus { ready: self.0.reachable() && self.0.settled(), message, components: components.collect() }
+        ClusterStatus { ready: self.0.ready(), message, components: components.collect() }
     }
 
     /// The outcome of the last health check.

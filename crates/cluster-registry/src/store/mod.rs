@@ -108,11 +108,11 @@ impl<K: Kind> Store<K> {
         }
     }
 
-    /// Whether a first list was completed, or can't be.
+    /// Whether a first list was completed, or failed.
     #[must_use]
     pub fn settled(&self) -> bool {
         let status = self.shared.status.load();
-        status.synced || !matches!(status.state, WatchState::Syncing)
+        status.synced || status.error.is_some() || !matches!(status.state, WatchState::Syncing)
     }
 
     /// Where the transport notes that bytes arrived on this watch, bookmarks included.

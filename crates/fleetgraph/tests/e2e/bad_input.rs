@@ -117,7 +117,7 @@ async fn each_cluster_that_cannot_be_used_says_why_and_the_others_go_on() {
         ("expired", &["401", "token"][..]),
         ("html", &["HTML"][..]),
         ("unreadable", &["kubeconfig"][..]),
-        ("missing", &["kubeconfig"][..]),
+        ("missing", &["kubeconfig", "exists"][..]),
     ] {
         let cluster = cluster(&server, id, |c| {
             c["health"]["status"] == "UNHEALTHY" && !c["health"]["message"].is_null()
@@ -152,6 +152,10 @@ async fn each_cluster_that_cannot_be_used_says_why_and_the_others_go_on() {
         listed["pods"].as_array().unwrap().iter().map(|pod| pod["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["well", "well-too"]);
 
+    // The file that was missing comes: the cluster is taken up by itself.
+    std::fs::copy(plane.proxied_kubeconfig_file(), files.path().join("none")).unwrap();
+    cluster(&server, "missing", |c| c["health"]["status"] == "HEALTHY").await;
+
     // The good cluster is well, and a change there is seen.
     plane.kubectl(&["create", "namespace", "unharmed"]).await.unwrap();
     client::until(server.http(), r#"{ namespace(cluster: "good", name: "unharmed") { id } }"#, |d| {
@@ -173,7 +177,7 @@ fn a_configuration_that_contradicts_itself_is_refused_with_its_place() {
         ),
         ("clusters:\n  - id: a\n    auth_methud: in_cluster\n", &["auth_methud", "auth_method", ":3:"][..]),
         ("clusters:\n  - id: a\n    auth_method: token\n", &["api_server_url"][..]),
-        ("listen: 0.0.0.0:8080\n", &["loopback"][..]),
+        ("listen: 0.0.0.0:8080\n", &["127.0.0.1", "authenticated"][..]),
     ] {
         let file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
         std::fs::write(file.path(), config).unwrap();

@@ -19,7 +19,7 @@ async fn seed(plane: &ControlPlane) {
             labels.insert("tier".into(), ["web", "api", ""][n % 3].into());
         }
         if n % 4 == 0 {
-            labels.insert("example.com/weight".into(), (n as i64 - 8).to_string().into());
+            labels.insert("example.com/weight".into(), n.to_string().into());
         }
         if n % 5 == 0 {
             labels.insert("in".into(), "notin".into());
