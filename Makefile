@@ -44,7 +44,7 @@ bench: ## Measure against references in the same run; prints ratios and the mach
 
 generate: ## Write what is generated from the code: the SDL and the configuration's reference.
 	cargo run --quiet -p xtask -- sdl
-	cargo run --quiet -p xtask -- config-docs
+	cargo run --quiet -p fleetgraph -- config --markdown > docs/configuration.md
 
 advisories: ## Check dependencies against the advisory database (needs the internet).
 	$(CARGO_DENY) check advisories

@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("http-api", &["fleetgraph-core", "graphql"]),
     ("fleetgraph", &["fleetgraph-core", "cluster-registry", "kinds", "graphql", "http-api"]),
     ("testkit", &["fleetgraph-core"]),
-    ("xtask", &["graphql", "fleetgraph"]),
+    ("xtask", &["graphql"]),
 ];
 
 /// Crates of the outside world that only some crates may know.
@@ -24,7 +24,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("kube", &["cluster-registry", "testkit"]),
     ("k8s-openapi", &["cluster-registry", "testkit"]),
     ("hyper-rustls", &["cluster-registry", "testkit"]),
-    ("async-graphql", &["kinds", "graphql", "http-api"]),
+    ("async-graphql", &["kinds", "graphql", "http-api", "fleetgraph"]),
     ("sqlx", &["catalog"]),
     ("rdkafka", &["events"]),
 ];

@@ -1,7 +1,7 @@
 //! Chores of the repository: what is generated from the code, and the rules that the code keeps.
 //!
-//! `cargo xtask sdl` and `cargo xtask config-docs` write; the tests compare. `cargo xtask deps` checks the
-//! dependency rule of the architecture page.
+//! `cargo xtask sdl` writes the schema; a test compares. `cargo xtask deps` checks the dependency rule of the
+//! architecture page.
 
 mod deps;
 
