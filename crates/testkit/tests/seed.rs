@@ -1,6 +1,7 @@
 //! The seeds: that what they write becomes what they promise.
 
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -10,7 +11,7 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 use testkit::seed::{self, Churn, ChurnSpec, SeedSpec};
-use testkit::{ControlPlane, Options};
+use testkit::{Component, ControlPlane, Options};
 
 /// For a machine that is busy with other builds.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -116,7 +117,7 @@ async fn a_benchs_pods_are_running_owned_and_as_heavy_as_real_ones() -> Result<(
     let client = plane.admin_client().await?;
     let count = 205;
     let made = seed::pods(&client, count).await?;
-    ensure!((made.pods, made.deployments, made.nodes.len()) == (count, 21, 3), "{made:?}");
+    ensure!((made.pods, made.deployments, made.nodes.len()) == (count, 11, 3), "{made:?}");
 
     let request = http::Request::get("/api/v1/pods").body(Vec::new())?;
     let whole = client.request_text(request).await?;
@@ -161,17 +162,28 @@ async fn a_benchs_pods_are_refused_where_controllers_would_undo_them() -> Result
     plane.stop().await
 }
 
-/// The promise to benchmarks: 10,000 in less than a minute on two cores with nothing beside it. Not part of a usual
-/// run: `cargo test -p testkit --test seed -- --ignored --nocapture`.
+/// A benchmark can't wait longer: about a minute of two idle cores, half as much again on busy ones. Counted in
+/// processor time, since other programs share the cores. Not part of a usual run:
+/// `cargo test -p testkit --test seed -- --ignored --nocapture`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes a minute of an idle machine"]
-async fn ten_thousand_pods_take_less_than_a_minute() -> Result<()> {
+#[ignore = "takes a minute of both cores"]
+async fn ten_thousand_pods_cost_less_than_three_minutes_of_processor_time() -> Result<()> {
     let plane = ControlPlane::start(Options::bare("bench")).await?;
     let client = plane.admin_client().await?;
-    let started = Instant::now();
+    let pids = [plane.pid(Component::ApiServer), plane.pid(Component::Etcd), Some(std::process::id())];
+    let used = || pids.iter().flatten().map(|pid| processor_time(*pid)).sum::<Result<Duration>>();
+    let (started, before) = (Instant::now(), used()?);
     seed::pods(&client, 10_000).await?;
-    let took = started.elapsed();
-    println!("10,000 pods in {took:.1?}");
-    ensure!(took < Duration::from_secs(60), "{took:?}");
+    let (took, used) = (started.elapsed(), used()? - before);
+    writeln!(std::io::stdout(), "10,000 pods: {used:.0?} of processor time, in {took:.0?}")?;
+    ensure!(used < Duration::from_secs(180), "{used:?}");
     plane.stop().await
+}
+
+/// User and system time, from proc(5), where a clock tick is a hundredth of a second.
+fn processor_time(pid: u32) -> Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let (_, fields) = stat.rsplit_once(')').context("a program's name")?;
+    let times = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
+    Ok(Duration::from_millis(10 * times.sum::<Result<u64, _>>()?))
 }
