@@ -34,6 +34,13 @@ async fn fake(answer: impl Fn(&str) -> (String, String) + Send + Sync + 'static)
                 }
                 let text = String::from_utf8_lossy(&request).into_owned();
                 let path = text.split(' ').nth(1).unwrap_or("").to_owned();
+                if path.contains("sendInitialEvents=true") {
+                    // A server that says it is new, behind something that is not.
+                    let status = r#"{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Invalid","message":"sendInitialEvents is forbidden","code":422}"#;
+                    let head = format!("HTTP/1.1 422 Unprocessable Entity\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", status.len());
+                    let _ = socket.write_all(format!("{head}{status}").as_bytes()).await;
+                    return;
+                }
                 if path.contains("watch=true") {
                     // A watch on which nothing happens.
                     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -77,7 +84,7 @@ async fn each_cluster_that_cannot_be_used_says_why_and_the_others_go_on() {
             format!(r#"{{"kind":"{kind}List","apiVersion":"{version}","metadata":{{"resourceVersion":"10"}},"items":[{items}]}}"#)
         };
         let text = match path.split('?').next().unwrap_or("") {
-            "/version" => r#"{"major":"1","minor":"30","gitVersion":"v1.30.0"}"#.to_owned(),
+            "/version" => r#"{"major":"1","minor":"36","gitVersion":"v1.36.0"}"#.to_owned(),
             "/readyz" => "ok".to_owned(),
             "/api/v1/pods" => list(
                 "Pod",
@@ -135,6 +142,7 @@ async fn each_cluster_that_cannot_be_used_says_why_and_the_others_go_on() {
         assert!(!message.contains("no-such-token"), "the token is in the message");
     }
 
+    // Its API server refuses streamed lists, so this one was read in pages.
     let ill = cluster(&server, "malformed", |c| {
         c["freshness"]
             .as_array()

@@ -1,0 +1,174 @@
+//! Subscriptions on a real API server, in this process, where a subscriber can be made to read as slowly as a test needs.
+
+#![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
+
+use std::{collections::BTreeMap, time::{Duration, Instant}};
+
+use async_graphql::Request;
+use cluster_registry::{
+    Registry, Settings,
+    connection::{Auth, ClusterSpec},
+};
+use fleetgraph_core::{ClusterId, Scope};
+use futures::StreamExt;
+use graphql::{SchemaSettings, Viewer, schema};
+use serde_json::Value;
+use testkit::{ControlPlane, Options};
+
+const PATIENCE: Duration = Duration::from_secs(120);
+
+async fn fleet(plane: &ControlPlane) -> Registry {
+    let registry = Registry::new(kinds::kind_set(), Settings::default());
+    let id = ClusterId::new(plane.name()).unwrap();
+    let cluster = registry.add(ClusterSpec::new(id, Auth::kubeconfig(plane.kubeconfig_file(), None))).await.unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while !cluster.ready() {
+        assert!(Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    registry
+}
+
+fn request(registry: &Registry, query: &str) -> Request {
+    Request::new(query).data(Viewer::new(registry.clone(), Scope::everything()))
+}
+
+/// More changes than the broadcast holds, to a few objects: each ends with the label `round=last`.
+async fn storm(plane: &ControlPlane, services: usize, changes: usize) {
+    let client = plane.admin_client().await.unwrap();
+    let tasks: Vec<_> = (0..services)
+        .map(|n| {
+            let client = client.clone();
+            tokio::spawn(async move {
+                for round in 1..=changes {
+                    let value = if round == changes { "last".to_owned() } else { round.to_string() };
+                    let patch = format!(r#"{{"metadata":{{"labels":{{"round":"{value}"}}}}}}"#);
+                    let request = http::Request::patch(format!("/api/v1/namespaces/default/services/s{n}"))
+                        .header("content-type", "application/merge-patch+json")
+                        .body(patch.into_bytes())
+                        .unwrap();
+                    client.request_text(request).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscriber_that_lags_gets_the_latest_state_of_each_object_and_each_deletion() {
+    const SERVICES: usize = 8;
+    let plane = ControlPlane::start(Options::bare("lagging")).await.unwrap();
+    for n in 0..SERVICES {
+        plane.kubectl(&["create", "service", "clusterip", &format!("s{n}"), "--clusterip=None"]).await.unwrap();
+    }
+    plane.kubectl(&["create", "service", "clusterip", "doomed", "--clusterip=None"]).await.unwrap();
+    let registry = fleet(&plane).await;
+    let schema = schema(SchemaSettings::default());
+    let query = r#"subscription { serviceEvents(namespace: "default", initial: true) { type service { name labels } } }"#;
+    let mut events = schema.execute_stream(request(&registry, query));
+    // It starts, and then reads nothing while more happens than anything buffers.
+    let mut known: BTreeMap<String, Value> = BTreeMap::new();
+    let mut heard = 0;
+    let hear = |response: async_graphql::Response, known: &mut BTreeMap<String, Value>| -> bool {
+        assert!(response.errors.is_empty(), "{:?}", response.errors);
+        let event = response.data.into_json().unwrap()["serviceEvents"].take();
+        assert_ne!(event["type"], "RESYNC", "everything that was missed can be made up for");
+        let name = event["service"]["name"].as_str().unwrap().to_owned();
+        if event["type"] == "DELETED" {
+            known.remove(&name);
+        } else {
+            known.insert(name.clone(), event["service"]["labels"]["round"].clone());
+        }
+        name == "end"
+    };
+    for _ in 0..SERVICES + 2 {
+        hear(events.next().await.unwrap(), &mut known);
+    }
+    assert!(known.contains_key("doomed"));
+    storm(&plane, SERVICES, 600).await;
+    plane.kubectl(&["delete", "service", "doomed"]).await.unwrap();
+    plane.kubectl(&["create", "service", "clusterip", "end", "--clusterip=None"]).await.unwrap();
+    let scope = Scope::everything();
+    let deadline = Instant::now() + PATIENCE;
+    while registry.read::<kinds::Service>(&scope).get("lagging", "default", "end").is_none() {
+        assert!(Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    loop {
+        let response = tokio::time::timeout(PATIENCE, events.next()).await.unwrap().unwrap();
+        heard += 1;
+        if hear(response, &mut known) {
+            break;
+        }
+    }
+    assert!(heard < 4800, "it lagged: of 4802 changes it heard {heard}");
+    assert!(!known.contains_key("doomed"), "the deletion among them was heard");
+    for n in 0..SERVICES {
+        assert_eq!(known[&format!("s{n}")], "last", "s{n}");
+    }
+    registry.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn subscribers_cause_no_watch() {
+    let plane = ControlPlane::start(Options::bare("watched")).await.unwrap();
+    let registry = fleet(&plane).await;
+    let schema = schema(SchemaSettings::default());
+    let watches = || async {
+        let text = plane.kubectl(&["get", "--raw", "/metrics"]).await.unwrap();
+        text.lines()
+            .filter(|line| line.starts_with("apiserver_longrunning_requests{") && line.contains(r#"verb="WATCH""#))
+            .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
+            .sum::<f64>()
+    };
+    let before = watches().await;
+    assert!(before >= 9.0, "fleetgraph's own watches are counted: {before}");
+    let query = "subscription { podEvents { type } }";
+    let streams: Vec<_> = (0..200)
+        .map(|_| {
+            let mut events = schema.execute_stream(request(&registry, query));
+            tokio::spawn(async move { events.next().await })
+        })
+        .collect();
+    let hub = registry.hub::<kinds::Pod>().unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while hub.subscribers() < 200 {
+        assert!(Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(watches().await <= before, "200 subscribers, and no watch more");
+    for stream in streams {
+        stream.abort();
+    }
+    registry.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_of_entities_answers_each_by_itself() {
+    let plane = ControlPlane::start(Options::bare("entities")).await.unwrap();
+    plane.kubectl(&["create", "service", "clusterip", "here", "--clusterip=None"]).await.unwrap();
+    let registry = fleet(&plane).await;
+    let schema = schema(SchemaSettings::default());
+    let query = r#"{ _entities(representations: [
+        { __typename: "Service", id: "entities:default:here" },
+        { __typename: "Service", id: "entities:default:gone" },
+        { __typename: "Service", id: "no id at all" },
+        { __typename: "Service", id: "other:default:here" },
+        { __typename: "Cluster", id: "entities" },
+        { __typename: "Namespace", id: "entities::kube-system" }
+    ]) { __typename ... on Service { name } ... on Cluster { id } ... on Namespace { name } } }"#;
+    let response = schema.execute(request(&registry, query)).await;
+    assert!(response.errors.is_empty(), "{:?}", response.errors);
+    let entities = response.data.into_json().unwrap()["_entities"].take();
+    assert_eq!(
+        entities,
+        serde_json::json!([
+            { "__typename": "Service", "name": "here" }, null, null, null,
+            { "__typename": "Cluster", "id": "entities" }, { "__typename": "Namespace", "name": "kube-system" },
+        ])
+    );
+    registry.shut_down().await;
+}
