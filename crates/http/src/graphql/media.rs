@@ -38,13 +38,10 @@ pub(crate) struct Accepted {
 impl Accepted {
     /// Reads the header. Without one, anything is accepted, and `application/json` is what old clients expect.
     pub fn of(headers: &HeaderMap) -> Self {
-        let ranges: Vec<Range> = headers
-            .get_all(header::ACCEPT)
-            .iter()
-            .filter_map(|v| v.to_str().ok())
-            .flat_map(ranges_of)
-            .collect();
-        if ranges.is_empty() {
+        let values: Vec<&str> =
+            headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+        let ranges: Vec<Range> = values.iter().copied().flat_map(ranges_of).collect();
+        if values.iter().all(|value| value.trim().is_empty()) {
             return Self { single: Some(Media::Json), stream: true, prefers_stream: false };
         }
         let json = best(&ranges, JSON);
