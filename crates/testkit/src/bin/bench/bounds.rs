@@ -1,0 +1,68 @@
+//! What must hold, whatever the machine.
+
+use serde_json::{Value, json};
+
+use crate::memory::Growth;
+
+/// Times that a list of all pods is faster than the API server's own.
+const LIST_TIMES_FASTER: f64 = 20.0;
+/// Bytes that the pods may take beyond the server of an empty cluster: 40 MB, which are 38.1 MiB.
+const MEMORY: u64 = 40_000_000;
+
+#[derive(Debug, Clone)]
+pub struct Bound {
+    pub what: &'static str,
+    pub measured: String,
+    pub wanted: String,
+    pub holds: bool,
+}
+
+impl Bound {
+    pub fn json(&self) -> Value {
+        json!({ "what": self.what, "measured": self.measured, "wanted": self.wanted, "holds": self.holds })
+    }
+}
+
+pub fn list(times_faster: f64) -> Bound {
+    Bound {
+        what: "list of all pods against the API server's JSON list",
+        measured: format!("{times_faster:.1} times faster"),
+        wanted: format!("at least {LIST_TIMES_FASTER} times"),
+        holds: times_faster >= LIST_TIMES_FASTER,
+    }
+}
+
+/// Judged by the worse of the two moments.
+pub fn memory(growth: &Growth) -> Bound {
+    let [started, asked] = growth.beyond();
+    let worse = started.max(asked);
+    Bound {
+        what: "resident memory beyond the empty server",
+        measured: format!("{:.1} MB ({:.1} MiB)", worse as f64 / 1e6, worse as f64 / 1_048_576.0),
+        wanted: format!("at most {} MB ({:.1} MiB)", MEMORY / 1_000_000, MEMORY as f64 / 1_048_576.0),
+        holds: worse <= MEMORY,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::Resident;
+
+    #[test]
+    fn the_worse_moment_decides_about_memory() {
+        let at = |all| Resident { all, anonymous: all, peak: all };
+        let growth =
+            |started, asked| Growth::new(&[at(30_000_000), at(31_000_000)], at(started), at(asked)).unwrap();
+        assert!(memory(&growth(70_000_000, 71_000_000)).holds);
+        assert!(!memory(&growth(70_000_001, 71_000_000)).holds);
+        assert!(!memory(&growth(70_000_000, 71_000_001)).holds);
+    }
+
+    #[test]
+    fn the_list_must_be_twenty_times_faster() {
+        assert!(list(20.0).holds);
+        assert!(!list(19.99).holds);
+        assert!(!list(f64::NAN).holds);
+    }
+}

@@ -1,0 +1,107 @@
+//! The cluster that is asked: one control plane without controllers, so that its objects stay as they were written
+//! and nothing else uses the machine.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use futures::{StreamExt, TryStreamExt, stream};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Service;
+use kube::api::{ListParams, PostParams};
+use kube::{Api, Client, ResourceExt};
+use serde_json::json;
+use testkit::{ControlPlane, Options, seed};
+
+use crate::api;
+
+/// Its id for fleetgraph.
+pub const ID: &str = "bench";
+
+pub struct Cluster {
+    pub client: Client,
+    /// fleetgraph's configuration file.
+    pub config: PathBuf,
+    _plane: ControlPlane,
+    _dir: tempfile::TempDir,
+}
+
+/// A pod as the API server lists it, in the fields that fleetgraph is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    pub namespace: String,
+    pub name: String,
+    pub node: String,
+    pub phase: String,
+    pub ip: String,
+    pub started: k8s_openapi::jiff::Timestamp,
+    /// The label that its deployment's pods share within their namespace.
+    pub app: String,
+}
+
+/// Pods by their ids in fleetgraph.
+pub type Pods = BTreeMap<String, Listed>;
+
+impl Cluster {
+    pub async fn start() -> Result<Self> {
+        let plane = ControlPlane::start(Options::bare(ID)).await?;
+        let dir = tempfile::tempdir()?;
+        let config = dir.path().join("fleetgraph.yaml");
+        let cluster = json!({
+            "id": ID, "auth_method": "kubeconfig", "kubeconfig_path": plane.kubeconfig_file(),
+        });
+        // JSON is YAML. Nobody has to take notice of a drain here, and telemetry goes nowhere.
+        let text = json!({ "clusters": [cluster], "http": { "drain_delay": "0s" } });
+        std::fs::write(&config, text.to_string())?;
+        Ok(Self { client: plane.admin_client().await?, config, _plane: plane, _dir: dir })
+    }
+
+    /// Writes the pods, and a service for each of their deployments. Returns them as the API server lists them.
+    pub async fn seed(&self, count: usize) -> Result<Pods> {
+        seed::pods(&self.client, count).await?;
+        let deployments = Api::<Deployment>::all(self.client.clone()).list(&ListParams::default()).await?;
+        stream::iter(deployments.items.iter().map(|deployment| self.serve(deployment)))
+            .buffer_unordered(8)
+            .try_collect::<()>()
+            .await?;
+        let pods = pods(&api::get(&self.client, api::PODS).await?.bytes())?;
+        ensure!(pods.len() == count, "the API server lists {} pods of {count}", pods.len());
+        Ok(pods)
+    }
+
+    async fn serve(&self, deployment: &Deployment) -> Result<()> {
+        let spec = deployment.spec.as_ref().context("a deployment has a spec")?;
+        let service: Service = serde_json::from_value(json!({
+            "metadata": { "name": deployment.name_any() },
+            "spec": { "selector": spec.selector.match_labels, "ports": [{ "name": "http", "port": 80 }] },
+        }))?;
+        let namespace = deployment.namespace().context("a deployment has a namespace")?;
+        Api::namespaced(self.client.clone(), &namespace).create(&PostParams::default(), &service).await?;
+        Ok(())
+    }
+}
+
+/// Reads an API server's list of pods.
+fn pods(list: &[u8]) -> Result<Pods> {
+    use k8s_openapi::List;
+    use k8s_openapi::api::core::v1::Pod;
+    let list: List<Pod> = serde_json::from_slice(list).context("reading the API server's list of pods")?;
+    list.items.into_iter().map(listed).collect()
+}
+
+fn listed(pod: k8s_openapi::api::core::v1::Pod) -> Result<(String, Listed)> {
+    let status = pod.status.clone().context("a pod has a status")?;
+    let listed = Listed {
+        namespace: pod.namespace().context("a pod has a namespace")?,
+        name: pod.name_any(),
+        node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).context("a pod has a node")?,
+        phase: status.phase.context("a pod has a phase")?,
+        ip: status.pod_ip.context("a pod has an address")?,
+        started: status.start_time.context("a pod has a start time")?.0,
+        app: pod.labels().get(APP).cloned().context("a pod has the label of its app")?,
+    };
+    Ok((format!("{ID}:{}:{}", listed.namespace, listed.name), listed))
+}
+
+/// On every pod of the seed.
+pub const APP: &str = "app.kubernetes.io/name";

@@ -1,0 +1,127 @@
+//! The fleetgraph process that is measured, and questions to it.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+use testkit::process::{Launch, Process};
+
+use crate::api::Answer;
+
+const POLL: Duration = Duration::from_millis(10);
+const PATIENCE: Duration = Duration::from_secs(120);
+const FRESHNESS: &str = "{ clusters { freshness { kind state objects } } }";
+
+pub struct Server {
+    process: Process,
+    started: Instant,
+    pub address: SocketAddr,
+    client: Client<HttpConnector, Full<Bytes>>,
+    _dir: tempfile::TempDir,
+}
+
+impl Server {
+    /// Starts `fleetgraph serve` on ports of its own, and waits until it listens.
+    pub async fn start(program: &Path, config: &Path) -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let log = dir.path().join("log");
+        let args = ["serve", "--listen=127.0.0.1:0", "--metrics-listen=127.0.0.1:0", "--log-format=json"];
+        let mut args: Vec<String> = args.map(str::to_owned).into();
+        args.push(format!("--config={}", config.display()));
+        let started = Instant::now();
+        let mut process = Process::start(&Launch {
+            program: program.to_owned(),
+            args,
+            env: Vec::new(),
+            log: Some(log.clone()),
+        })?;
+        let address = listening(&mut process, &log).await?;
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        Ok(Self { process, started, address, client, _dir: dir })
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Waits until every kind is live, with so many pods. Gives the time since the start of the process.
+    pub async fn fresh(&self, pods: usize) -> Result<Duration> {
+        loop {
+            let data = self.data(FRESHNESS).await?;
+            let kinds = data["clusters"][0]["freshness"].as_array().map_or(&[][..], Vec::as_slice);
+            let live = kinds.iter().all(|kind| kind["state"] == "LIVE");
+            let complete = kinds.iter().any(|kind| kind["kind"] == "Pod" && kind["objects"] == pods);
+            if live && complete {
+                return Ok(self.started.elapsed());
+            }
+            ensure!(self.started.elapsed() < PATIENCE, "fleetgraph is not live after {PATIENCE:?}: {data}");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Asks a question and reads the whole answer, unparsed.
+    pub async fn ask(&self, query: &str) -> Result<Answer> {
+        let request = http::Request::post(format!("http://{}/graphql", self.address))
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .header(http::header::ACCEPT, "application/graphql-response+json")
+            .body(Full::from(json!({ "query": query }).to_string()))?;
+        let asked = Instant::now();
+        let response = self.client.request(request).await.with_context(|| self.process.log_tail())?;
+        Answer::read(asked, response).await.with_context(|| query.to_owned())
+    }
+
+    /// The data of a question that must be answered without an error.
+    pub async fn data(&self, query: &str) -> Result<Value> {
+        data(query, &self.ask(query).await?.bytes())
+    }
+
+    /// Lets it end as on a signal.
+    pub async fn stop(mut self) -> Result<()> {
+        self.process.terminate();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.process.exited() {
+                Some(status) if status.success() => return Ok(()),
+                Some(status) => bail!("fleetgraph ended: {status}\n{}", self.process.log_tail()),
+                None => {
+                    ensure!(Instant::now() < deadline, "fleetgraph did not end:\n{}", self.process.log_tail())
+                }
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+}
+
+/// The data of an answer that must be without an error.
+pub fn data(query: &str, answer: &[u8]) -> Result<Value> {
+    let mut answer: Value = serde_json::from_slice(answer).with_context(|| query.to_owned())?;
+    ensure!(answer.get("errors").is_none(), "{query}: {}", answer["errors"]);
+    Ok(answer["data"].take())
+}
+
+/// The address that the log names.
+async fn listening(process: &mut Process, log: &PathBuf) -> Result<SocketAddr> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let text = std::fs::read_to_string(log).unwrap_or_default();
+        let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let named = |line: Value| {
+            (line["message"] == "the GraphQL server listens")
+                .then(|| line["fields"]["address"].as_str()?.parse().ok())?
+        };
+        if let Some(address) = lines.filter_map(named).next() {
+            return Ok(address);
+        }
+        if let Some(status) = process.exited() {
+            bail!("fleetgraph ended before it listened: {status}\n{}", process.log_tail());
+        }
+        ensure!(Instant::now() < deadline, "fleetgraph does not listen:\n{}", process.log_tail());
+        tokio::time::sleep(POLL).await;
+    }
+}
