@@ -1,5 +1,7 @@
 //! A real server at the edges of a connection's life: slow clients, event streams, and the drain.
 
+#![expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
+
 mod support;
 
 use std::{sync::atomic::Ordering, time::Duration};

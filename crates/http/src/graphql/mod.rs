@@ -28,7 +28,7 @@ use axum::{
 use fleetgraph_core::ErrorCode;
 use http::{HeaderMap, Method, Request, request::Parts};
 
-pub(crate) use answer::{Answer, refusal};
+pub(crate) use answer::{Answer, coded, refusal};
 pub(crate) use execute::{execute, panic_text, panicked};
 pub(crate) use media::Media;
 pub(crate) use operation::Operation;
@@ -104,7 +104,7 @@ async fn respond<E: Executor>(
             let media = accepted.for_failure();
             let executed = match prepared {
                 Ok(operation) => execute(app, operation, id).await,
-                Err(refused) => *refused,
+                Err(errors) => async_graphql::Response::from_errors(errors),
             };
             single(Answer::new(executed, id, &app.metrics), media)
         };

@@ -1,7 +1,7 @@
 //! Takes a request up to the point of execution: the gate, the syntax, the choice of the operation, its variables.
 
 use async_graphql::{
-    Request, Response, ServerError, Value, Variables,
+    Request, ServerError, Value, Variables,
     parser::{
         Error as ParseError,
         types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType},
@@ -9,7 +9,7 @@ use async_graphql::{
 };
 use fleetgraph_core::ErrorCode;
 
-use super::answer::{coded, refusal};
+use super::answer::coded;
 use crate::context::{Gate, RequestContext};
 
 /// A request that may be executed.
@@ -27,16 +27,15 @@ impl Operation {
         gate: &dyn Gate,
         context: &RequestContext,
         request: Request,
-    ) -> Result<Self, Box<Response>> {
-        let mut request =
-            gate.admit(context, request).map_err(|errors| Box::new(Response::from_errors(errors)))?;
+    ) -> Result<Self, Vec<ServerError>> {
+        let mut request = gate.admit(context, request)?;
         let name = request.operation_name.clone();
         if let Err(error) = request.parsed_query() {
-            return Err(Box::new(Response::from_errors(vec![syntax_error(&request.query, error)])));
+            return Err(vec![syntax_error(&request.query, error)]);
         }
         // Taken out while the document borrows the whole request.
         let variables = std::mem::take(&mut request.variables);
-        let kind = Self::check(&mut request, name.as_deref(), &variables).map_err(Box::new)?;
+        let kind = Self::check(&mut request, name.as_deref(), &variables)?;
         request.variables = variables;
         Ok(Self { request, kind })
     }
@@ -45,8 +44,8 @@ impl Operation {
         request: &mut Request,
         name: Option<&str>,
         variables: &Variables,
-    ) -> Result<OperationType, Response> {
-        let document = request.parsed_query().map_err(|error| Response::from_errors(vec![error]))?;
+    ) -> Result<OperationType, Vec<ServerError>> {
+        let document = request.parsed_query().map_err(|error| vec![error])?;
         let (name, definition) = choose(document, name)?;
         let span = tracing::Span::current();
         span.record("graphql.operation.type", definition.ty.to_string());
@@ -61,34 +60,30 @@ impl Operation {
 /// The operation that the request asks for (GraphQL, 6.1), with its name.
 fn choose<'a>(
     document: &'a ExecutableDocument,
-    name: Option<&str>,
-) -> Result<(Option<&'a str>, &'a OperationDefinition), Response> {
+    name: Option<&'a str>,
+) -> Result<(Option<&'a str>, &'a OperationDefinition), Vec<ServerError>> {
+    let refuse = |message: String| Err(vec![coded(ErrorCode::BadRequest, message)]);
+    let unknown = |name: &str| refuse(format!("the document has no operation named {name:?}"));
     match (&document.operations, name) {
         (DocumentOperations::Single(operation), None) => Ok((None, &operation.node)),
-        (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
-            let only = operations.iter().next();
-            only.map(|(name, operation)| (Some(name.as_str()), &operation.node))
-                .ok_or_else(|| refusal(ErrorCode::BadRequest, "the document has no operation"))
+        (DocumentOperations::Multiple(operations), None) => {
+            let mut all = operations.iter();
+            match (all.next(), all.next()) {
+                (Some((name, operation)), None) => Ok((Some(name), &operation.node)),
+                _ => refuse("the document has several operations; say which by operationName".to_owned()),
+            }
         }
-        (DocumentOperations::Multiple(_), None) => Err(refusal(
-            ErrorCode::BadRequest,
-            "the document has several operations; say which by operationName",
-        )),
-        (DocumentOperations::Multiple(operations), Some(name)) if operations.contains_key(name) => {
-            let found = operations.get_key_value(name);
-            found
-                .map(|(name, operation)| (Some(name.as_str()), &operation.node))
-                .ok_or_else(|| refusal(ErrorCode::BadRequest, "the document has no such operation"))
-        }
-        (_, Some(name)) => {
-            Err(refusal(ErrorCode::BadRequest, format!("the document has no operation named {name:?}")))
-        }
+        (DocumentOperations::Multiple(operations), Some(name)) => match operations.get(name) {
+            Some(operation) => Ok((Some(name), &operation.node)),
+            None => unknown(name),
+        },
+        (DocumentOperations::Single(_), Some(name)) => unknown(name),
     }
 }
 
 /// Variables that must be given and are not (GraphQL, 6.1.2). async-graphql notices this only where such a
 /// variable is used, and then as an error of that field.
-fn check_variables(operation: &OperationDefinition, variables: &Variables) -> Result<(), Response> {
+fn check_variables(operation: &OperationDefinition, variables: &Variables) -> Result<(), Vec<ServerError>> {
     let missing: Vec<ServerError> = operation
         .variable_definitions
         .iter()
@@ -106,7 +101,7 @@ fn check_variables(operation: &OperationDefinition, variables: &Variables) -> Re
             error
         })
         .collect();
-    if missing.is_empty() { Ok(()) } else { Err(Response::from_errors(missing)) }
+    if missing.is_empty() { Ok(()) } else { Err(missing) }
 }
 
 /// The parser draws the faulty line in several lines of text; callers get its last one, and the place as numbers.
@@ -137,7 +132,7 @@ mod tests {
     use super::*;
     use crate::{context::Transport, request_id::RequestId};
 
-    fn prepare(request: Request) -> Result<Operation, Box<Response>> {
+    fn prepare(request: Request) -> Result<Operation, Vec<ServerError>> {
         let context = RequestContext {
             request_id: RequestId::random(),
             transport: Transport::Http,
@@ -151,8 +146,8 @@ mod tests {
     }
 
     fn refused(request: Request) -> (String, String) {
-        let response = prepare(request).unwrap_err();
-        let error = &response.errors[0];
+        let errors = prepare(request).unwrap_err();
+        let error = &errors[0];
         let Some(Value::String(code)) = error.extensions.as_ref().unwrap().get("code") else {
             panic!("no code")
         };

@@ -11,7 +11,7 @@
 
 use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use async_graphql::{Executor, Response as GraphqlResponse, parser::types::OperationType};
+use async_graphql::{Executor, Response as GraphqlResponse, ServerError, parser::types::OperationType};
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use futures::{FutureExt, Stream, StreamExt, stream};
@@ -24,7 +24,7 @@ use crate::{app::App, failure::Failure, request_id::RequestId};
 /// Answers with an event stream.
 pub(crate) fn respond<E: Executor>(
     app: &Arc<App<E>>,
-    prepared: Result<Operation, Box<GraphqlResponse>>,
+    prepared: Result<Operation, Vec<ServerError>>,
     id: &RequestId,
 ) -> Result<Response, Failure> {
     let Ok(slot) = Arc::clone(&app.sse_slots).try_acquire_owned() else {
@@ -53,12 +53,12 @@ pub(crate) fn respond<E: Executor>(
 /// The results of any operation; a refused one has its errors as the only result.
 fn results<E: Executor>(
     app: &Arc<App<E>>,
-    prepared: Result<Operation, Box<GraphqlResponse>>,
+    prepared: Result<Operation, Vec<ServerError>>,
     id: &RequestId,
 ) -> stream::BoxStream<'static, GraphqlResponse> {
     let id = id.clone();
     match prepared {
-        Err(refused) => stream::once(async move { *refused }).boxed(),
+        Err(errors) => stream::once(async move { GraphqlResponse::from_errors(errors) }).boxed(),
         Ok(operation) if operation.kind == OperationType::Subscription => {
             let results = app.executor.execute_stream(operation.request, None);
             guarded(results, id).boxed()

@@ -47,12 +47,12 @@ impl<E: Executor> Reply<E> {
     async fn run(&self, payload: Map<String, Value>) {
         let prepared = match graphql::from_map(payload) {
             Ok(request) => Operation::prepare(&*self.app.gate, &self.context, request),
-            Err(failure) => Err(Box::new(graphql::refusal(failure.code, failure.message))),
+            Err(failure) => Err(vec![graphql::coded(failure.code, failure.message)]),
         };
         let operation = match prepared {
             Ok(operation) => operation,
-            Err(refused) => {
-                let _ = self.send(*refused).await;
+            Err(errors) => {
+                let _ = self.send(Response::from_errors(errors)).await;
                 return;
             }
         };
