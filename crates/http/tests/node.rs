@@ -30,7 +30,7 @@ async fn node(project_name: &str, arguments: &[&str]) {
         move || project(&name)
     })
     .await
-    .unwrap();
+    .expect("the folder is there");
     let output = Command::new("node")
         .args(arguments)
         .current_dir(folder)
