@@ -83,9 +83,8 @@ impl<K: Kind> Hub<K> {
     #[must_use]
     pub fn missed_since(&self, number: u64) -> Missed<K> {
         let log = self.log();
-        let deleted = (log.forgotten <= number).then(|| {
-            log.tombstones.iter().filter(|delta| delta.number > number).map(Arc::clone).collect()
-        });
+        let deleted = (log.forgotten <= number)
+            .then(|| log.tombstones.iter().filter(|delta| delta.number > number).map(Arc::clone).collect());
         Missed { up_to: log.last, deleted }
     }
 

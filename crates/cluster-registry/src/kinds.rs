@@ -37,7 +37,9 @@ impl KindSet {
             self.kinds.retain(|kind| {
                 let meta = kind.meta();
                 names.iter().any(|name| {
-                    [meta.plural, meta.singular, meta.kind].iter().any(|known| known.eq_ignore_ascii_case(name))
+                    [meta.plural, meta.singular, meta.kind]
+                        .iter()
+                        .any(|known| known.eq_ignore_ascii_case(name))
                 })
             });
         }

@@ -260,8 +260,14 @@ fn read_meta(text: &str) -> Result<Meta, serde_json::Error> {
 mod tests {
     use super::*;
 
-    const KIND: KindMeta =
-        KindMeta { group: "apps", version: "v1", kind: "Deployment", plural: "deployments", singular: "deployment", namespaced: true };
+    const KIND: KindMeta = KindMeta {
+        group: "apps",
+        version: "v1",
+        kind: "Deployment",
+        plural: "deployments",
+        singular: "deployment",
+        namespaced: true,
+    };
 
     #[test]
     fn the_kept_text_names_its_kind_and_has_no_managed_fields() {
@@ -296,7 +302,12 @@ mod tests {
 
     #[test]
     fn what_is_broken_is_an_error_of_that_object() {
-        for text in [r#"{"spec":{}}"#, r#"{"metadata":{"name":7}}"#, r#"{"metadata":{"name":"x","labels":{"a":1}}}"#, r#"{"metadata":[]}"#] {
+        for text in [
+            r#"{"spec":{}}"#,
+            r#"{"metadata":{"name":7}}"#,
+            r#"{"metadata":{"name":"x","labels":{"a":1}}}"#,
+            r#"{"metadata":[]}"#,
+        ] {
             assert!(read(&KIND, text).is_err(), "{text}");
         }
     }
@@ -315,7 +326,8 @@ mod tests {
     fn a_list_with_a_malformed_object_is_still_a_list() {
         struct Deployment;
         let raw: Vec<Raw<Deployment>> =
-            serde_json::from_str(r#"[{"metadata":{"name":"a"}},{"metadata":{"name":1}},{"metadata":[]}]"#).unwrap();
+            serde_json::from_str(r#"[{"metadata":{"name":"a"}},{"metadata":{"name":1}},{"metadata":[]}]"#)
+                .unwrap();
         assert_eq!(raw.len(), 3);
         assert_eq!(raw[0].key(), ("", "a"));
     }

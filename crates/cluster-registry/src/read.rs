@@ -144,15 +144,18 @@ impl<K: Kind> Reader<'_, K> {
         };
         let mut walk = |cluster: &Arc<Cluster>| {
             let Some(snapshot) = cluster.store::<K>().map(|store| store.snapshot()) else { return true };
-            segments(query, &cluster.spec().id, &namespaces).into_iter().try_for_each(|(from, to)| {
-                let entries = snapshot.scan(key, from, to);
-                let go_on = if query.page.from_end {
-                    collect(&mut entries.rev())
-                } else {
-                    collect(&mut { entries })
-                };
-                if go_on { Ok(()) } else { Err(()) }
-            }).is_ok()
+            segments(query, &cluster.spec().id, &namespaces)
+                .into_iter()
+                .try_for_each(|(from, to)| {
+                    let entries = snapshot.scan(key, from, to);
+                    let go_on = if query.page.from_end {
+                        collect(&mut entries.rev())
+                    } else {
+                        collect(&mut { entries })
+                    };
+                    if go_on { Ok(()) } else { Err(()) }
+                })
+                .is_ok()
         };
         if query.page.from_end {
             clusters.iter().rev().all(|cluster| walk(cluster));
@@ -311,7 +314,10 @@ fn problem<K: Kind>(cluster: &Cluster) -> Option<Error> {
             let age = freshness.last_event.map_or(0, |last| last.elapsed().as_secs());
             Some(Error::new(
                 ErrorCode::ClusterUnavailable,
-                format!("cluster {id} can't be reached; its {plural} are as they were {age} s ago{}", reason()),
+                format!(
+                    "cluster {id} can't be reached; its {plural} are as they were {age} s ago{}",
+                    reason()
+                ),
             ))
         }
         WatchState::Syncing if cluster.reachable() => {

@@ -1,7 +1,7 @@
 //! The loop that keeps one store like its cluster: list, watch, relist, retry.
 //!
 //! ```text
-//!   Init ─▶ buffer the list (a slot is held) ─▶ InitDone: swap, Live
+//!   take a slot ─▶ Init: buffer the list ─▶ InitDone: swap, Live; give the slot back
 //!                                                 │ Apply / Delete: commit as soon as nothing more is ready
 //!                                                 │ error: Stale; wait (back-off, or until the cluster answers)
 //!                                                 │ established again: Live
@@ -22,13 +22,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    breaker::Breaker,
-    connection::classify_watch,
-    observe::observed,
-    raw::Raw,
-    store::{Listed, Writer},
-};
+use crate::{breaker::Breaker, connection::classify_watch, observe::observed, raw::Raw, store::Writer};
 
 /// Changes that are published together at most.
 const BATCH: usize = 256;
@@ -69,7 +63,15 @@ enum Left {
     NotStreamed,
 }
 
-type Permits = (OwnedSemaphorePermit, OwnedSemaphorePermit);
+/// A list that says nothing for so long gives its place among the fleet's to others: a slow cluster must not hold
+/// up the start of those that answer.
+const STALLED_LIST: Duration = Duration::from_secs(5);
+
+/// The right to list. Its parts are held until the list is complete, or stalls.
+struct Slot {
+    _cluster: OwnedSemaphorePermit,
+    fleet: Option<OwnedSemaphorePermit>,
+}
 
 impl<K: Kind> Watch<K> {
     /// Runs until cancelled; gives the writer back.
@@ -105,12 +107,22 @@ impl<K: Kind> Watch<K> {
         cancel: &CancellationToken,
     ) -> Left {
         let mut events = pin!(events);
-        let mut listing: Option<(Vec<Listed<K>>, Permits)> = None;
+        let mut slot: Option<Slot> = None;
+        // Whether the next thing that the watcher does is to list.
+        let mut lists_next = true;
+        let mut listed = Vec::new();
         let mut staged = 0;
         let mut failures = 0_u32;
         let resync_at = self.resync_at();
         let mut spoke = Instant::now();
         loop {
+            if lists_next && slot.is_none() {
+                tokio::select! {
+                    () = cancel.cancelled() => return Left::Cancelled,
+                    taken = self.slot() => slot = Some(taken),
+                }
+                spoke = Instant::now();
+            }
             let event = match (staged > 0).then(|| events.next().now_or_never()) {
                 Some(Some(event)) if staged < BATCH => event,
                 Some(ready) => {
@@ -123,12 +135,18 @@ impl<K: Kind> Watch<K> {
                 }
                 None => tokio::select! {
                     () = cancel.cancelled() => return Left::Cancelled,
-                    () = sleep_until(resync_at), if listing.is_none() && !self.resync.is_zero() => return Left::Resync,
-                    () = sleep_until(spoke + STREAMED_LIST_SILENCE), if listing.is_some() && self.streamed => {
+                    () = sleep_until(resync_at), if !lists_next && !self.resync.is_zero() => return Left::Resync,
+                    () = sleep_until(spoke + STALLED_LIST), if slot.as_ref().is_some_and(|slot| slot.fleet.is_some()) => {
+                        if let Some(slot) = &mut slot {
+                            slot.fleet = None;
+                        }
+                        continue;
+                    }
+                    () = sleep_until(spoke + STREAMED_LIST_SILENCE), if lists_next && self.streamed => {
                         return Left::NotStreamed;
                     }
                     Ok(()) = established.changed() => {
-                        if listing.is_none() {
+                        if !lists_next {
                             failures = 0;
                             self.writer.resumed();
                         }
@@ -140,22 +158,13 @@ impl<K: Kind> Watch<K> {
             spoke = Instant::now();
             match event {
                 Some(Ok(Event::Init)) => {
-                    tokio::select! {
-                        () = cancel.cancelled() => return Left::Cancelled,
-                        permits = self.slot() => listing = Some((Vec::new(), permits)),
-                    }
-                    spoke = Instant::now();
+                    listed = Vec::new();
+                    lists_next = true;
                 }
-                Some(Ok(Event::InitApply(object))) => {
-                    if let Some((listed, _)) = &mut listing {
-                        listed.extend(self.writer.read_listed(&object));
-                    }
-                }
+                Some(Ok(Event::InitApply(object))) => listed.extend(self.writer.read_listed(&object)),
                 Some(Ok(Event::InitDone)) => {
-                    if let Some((listed, _)) = listing.take() {
-                        self.writer.replace(listed);
-                    }
-                    failures = 0;
+                    self.writer.replace(std::mem::take(&mut listed));
+                    (lists_next, slot, failures) = (false, None, 0);
                 }
                 Some(Ok(Event::Apply(object))) => {
                     self.writer.apply(&object);
@@ -166,11 +175,16 @@ impl<K: Kind> Watch<K> {
                     staged += 1;
                 }
                 Some(Err(error)) => {
-                    let was_listing = listing.take().is_some();
-                    let refused = self.failed(&error);
-                    if refused && was_listing && self.streamed {
+                    // What came before the error is shown before the wait.
+                    self.writer.commit();
+                    staged = 0;
+                    let code = self.failed(&error);
+                    let refused = matches!(code, ErrorCode::BadRequest | ErrorCode::ClusterProtocol);
+                    if refused && lists_next && self.streamed {
                         return Left::NotStreamed;
                     }
+                    lists_next |= code == ErrorCode::ClusterGone;
+                    (listed, slot) = (Vec::new(), None);
                     failures = failures.saturating_add(1);
                     tokio::select! {
                         () = cancel.cancelled() => return Left::Cancelled,
@@ -183,8 +197,8 @@ impl<K: Kind> Watch<K> {
         }
     }
 
-    /// Notes an error. Says whether the server answered, and refused the request as such.
-    fn failed(&mut self, error: &watcher::Error) -> bool {
+    /// Notes an error.
+    fn failed(&mut self, error: &watcher::Error) -> ErrorCode {
         let error = classify_watch(error, &K::META).of_cluster(&self.cluster);
         let state = match error.code {
             ErrorCode::ClusterForbidden => WatchState::Forbidden,
@@ -196,12 +210,12 @@ impl<K: Kind> Watch<K> {
         if error.code == ErrorCode::ClusterGone {
             tracing::debug!(cluster = %self.cluster, kind = K::META.kind, "the watch's history is gone; listing again");
             self.writer.set_state(state, None);
-            return false;
+            return error.code;
         }
         tracing::warn!(cluster = %self.cluster, kind = K::META.kind, code = %error.code, "watch failed: {}", error.message);
-        let refused = matches!(error.code, ErrorCode::BadRequest | ErrorCode::ClusterProtocol);
+        let code = error.code;
         self.writer.set_state(state, Some(error));
-        refused
+        code
     }
 
     /// Waits before the next try: back-off with jitter, or until the cluster answers again.
@@ -222,13 +236,13 @@ impl<K: Kind> Watch<K> {
         }
     }
 
-    async fn slot(&self) -> Permits {
+    async fn slot(&self) -> Slot {
         // The cluster's own first, so that a waiting cluster doesn't hold a slot of the fleet. Neither
         // semaphore is ever closed.
         let cluster = Arc::clone(&self.slots.cluster).acquire_owned().await;
         let fleet = Arc::clone(&self.slots.fleet).acquire_owned().await;
         match (cluster, fleet) {
-            (Ok(cluster), Ok(fleet)) => (cluster, fleet),
+            (Ok(cluster), Ok(fleet)) => Slot { _cluster: cluster, fleet: Some(fleet) },
             _ => std::future::pending().await,
         }
     }

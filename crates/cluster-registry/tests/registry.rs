@@ -85,7 +85,9 @@ async fn clusters_come_and_go_while_the_registry_runs() {
     until("the namespaces are read", || names(&registry).contains(&"coming::kube-system".to_owned())).await;
     let cluster = registry.cluster(&scope, "coming").unwrap();
     until("the absent kind is known to be absent", || {
-        cluster.freshness().any(|(kind, freshness)| kind.kind == "Absent" && freshness.state == WatchState::Absent)
+        cluster
+            .freshness()
+            .any(|(kind, freshness)| kind.kind == "Absent" && freshness.state == WatchState::Absent)
     })
     .await;
     assert!(cluster.ready(), "a kind that the server doesn't have keeps no cluster unready");
@@ -139,7 +141,10 @@ async fn what_the_account_may_not_read_is_forbidden_until_it_may() {
         .kubectl(&["create", "clusterrole", "reads", "--verb=get,list,watch", "--resource=namespaces"])
         .await
         .unwrap();
-    plane.kubectl(&["create", "clusterrolebinding", "reads", "--clusterrole=reads", "--user=watcher"]).await.unwrap();
+    plane
+        .kubectl(&["create", "clusterrolebinding", "reads", "--clusterrole=reads", "--user=watcher"])
+        .await
+        .unwrap();
     until("it is live", || state("Namespace") == WatchState::Live).await;
     registry.shut_down().await;
 }

@@ -31,7 +31,7 @@ use arc_swap::ArcSwap;
 use fleetgraph_core::{ClusterId, Error, Freshness, Kind, Timestamp, WatchState};
 
 pub use snapshot::{Edge, Snapshot};
-pub use writer::{Listed, Writer};
+pub use writer::Writer;
 
 use crate::delta::Hub;
 

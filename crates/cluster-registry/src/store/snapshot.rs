@@ -65,9 +65,7 @@ impl<K: Kind> Snapshot<K> {
     ) -> impl DoubleEndedIterator<Item = &'a Shared<K>> + 'a {
         let by_key = key.map(|key| self.by_between(key, from, to));
         let by_name = key.is_none().then(|| {
-            self.by_name
-                .range::<_, Edge<'_>>((Bound::Excluded(from), Bound::Excluded(to)))
-                .map(|row| &row.0)
+            self.by_name.range::<_, Edge<'_>>((Bound::Excluded(from), Bound::Excluded(to))).map(|row| &row.0)
         });
         by_key.into_iter().flatten().chain(by_name.into_iter().flatten())
     }
@@ -118,7 +116,8 @@ impl<K: Kind> Snapshot<K> {
 
     fn unindex(&mut self, entry: &Shared<K>) {
         each_key(entry, &mut |key| {
-            self.by_key.remove(&KeyName { hash: hash(&key), name: Name(&entry.meta.namespace, &entry.meta.name) });
+            self.by_key
+                .remove(&KeyName { hash: hash(&key), name: Name(&entry.meta.namespace, &entry.meta.name) });
         });
     }
 

@@ -237,7 +237,8 @@ fn an_unreachable_cluster_is_never_live() {
 #[test]
 fn a_malformed_object_is_left_out_counted_and_comes_back_when_it_is_well() {
     let (store, mut writer, _) = store();
-    let bad = Raw::from_text(r#"{"metadata":{"namespace":"ns0","name":"w1","resourceVersion":"8"},"home":17}"#);
+    let bad =
+        Raw::from_text(r#"{"metadata":{"namespace":"ns0","name":"w1","resourceVersion":"8"},"home":17}"#);
     let listed = [one(0, 7), bad, one(2, 7)].iter().filter_map(|raw| writer.read_listed(raw)).collect();
     writer.replace(listed);
     let freshness = store.freshness(true);
@@ -254,7 +255,9 @@ fn a_newer_version_that_is_malformed_takes_the_old_one_with_it() {
     let (store, mut writer, _) = store();
     let listed = writer.read_listed(&one(1, 7)).into_iter().collect();
     writer.replace(listed);
-    writer.apply(&Raw::from_text(r#"{"metadata":{"namespace":"ns0","name":"w1","resourceVersion":"8"},"home":17}"#));
+    writer.apply(&Raw::from_text(
+        r#"{"metadata":{"namespace":"ns0","name":"w1","resourceVersion":"8"},"home":17}"#,
+    ));
     writer.commit();
     assert!(store.snapshot().is_empty());
 }

@@ -61,7 +61,15 @@ impl<K: Kind> Listed<K> {
 
 impl<K: Kind> Writer<K> {
     pub(super) fn new(shared: Arc<StoreShared<K>>, hub: Arc<Hub<K>>) -> Self {
-        Self { shared, hub, next: Snapshot::default(), changes: Vec::new(), touched: HashSet::new(), malformed: HashSet::new(), hasher: RandomState::new() }
+        Self {
+            shared,
+            hub,
+            next: Snapshot::default(),
+            changes: Vec::new(),
+            touched: HashSet::new(),
+            malformed: HashSet::new(),
+            hasher: RandomState::new(),
+        }
     }
 
     /// Reads an object of a list. `None` if it is malformed, which is noted.
@@ -82,12 +90,8 @@ impl<K: Kind> Writer<K> {
     pub fn replace(&mut self, listed: Vec<Listed<K>>) {
         let first = !self.shared.status.load().synced;
         let names: HashSet<(&str, &str)> = listed.iter().map(|l| l.entry().key()).collect();
-        let gone: Vec<Shared<K>> = self
-            .next
-            .iter()
-            .filter(|entry| !names.contains(&entry.key()))
-            .map(Arc::clone)
-            .collect();
+        let gone: Vec<Shared<K>> =
+            self.next.iter().filter(|entry| !names.contains(&entry.key())).map(Arc::clone).collect();
         drop(names);
         for old in gone {
             self.changes.push(Pending::Deleted { old });
