@@ -109,10 +109,10 @@ impl<K: Kind> Hub<K> {
             log.last = number;
             let delta = Arc::new(Delta { number, at, change });
             if !matches!(delta.change, Change::Applied { .. }) {
-                if log.tombstones.len() == TOMBSTONES {
-                    if let Some(oldest) = log.tombstones.pop_front() {
-                        log.forgotten = oldest.number;
-                    }
+                if log.tombstones.len() == TOMBSTONES
+                    && let Some(oldest) = log.tombstones.pop_front()
+                {
+                    log.forgotten = oldest.number;
                 }
                 log.tombstones.push_back(Arc::clone(&delta));
             }

@@ -158,10 +158,10 @@ impl<K: Kind> Reader<'_, K> {
                 .is_ok()
         };
         if query.page.from_end {
-            clusters.iter().rev().all(|cluster| walk(cluster));
+            clusters.iter().rev().all(&mut walk);
             rows.reverse();
         } else {
-            clusters.iter().all(|cluster| walk(cluster));
+            clusters.iter().all(&mut walk);
         }
         Ok(Selection { rows, more, problems })
     }

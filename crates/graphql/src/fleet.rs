@@ -10,7 +10,11 @@ pub struct FleetQuery;
 impl FleetQuery {
     /// A cluster by its id.
     #[graphql(entity)]
-    async fn find_cluster_by_id(&self, ctx: &Context<'_>, id: ID) -> async_graphql::Result<Option<ClusterObject>> {
+    async fn find_cluster_by_id(
+        &self,
+        ctx: &Context<'_>,
+        id: ID,
+    ) -> async_graphql::Result<Option<ClusterObject>> {
         let viewer = Viewer::of(ctx)?;
         Ok(viewer.registry.cluster(&viewer.scope, &id).map(ClusterObject::new))
     }

@@ -5,6 +5,7 @@
 //! request, make a query of the arguments, and hand it to the registry.
 
 mod fleet;
+pub mod limits;
 mod list;
 mod page;
 mod query;
@@ -51,6 +52,11 @@ fn builder() -> SchemaBuilder<query::Query, EmptyMutation, subscription::Subscri
 #[must_use]
 pub fn federation_sdl() -> String {
     schema(SchemaSettings::default()).sdl_with_options(
-        SDLExportOptions::new().federation().compose_directive().sorted_fields().sorted_arguments().sorted_enum_items(),
+        SDLExportOptions::new()
+            .federation()
+            .compose_directive()
+            .sorted_fields()
+            .sorted_arguments()
+            .sorted_enum_items(),
     )
 }

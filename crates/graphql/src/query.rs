@@ -2,8 +2,8 @@
 
 use async_graphql::{Context, ID, MergedObject, Object};
 use kinds::{
-    Deployment, EndpointSlice, Event, Namespace, Node, Pod, ReplicaSet, Resource, ResourceKind, ResourceQuota,
-    Service, for_each_kind,
+    Deployment, EndpointSlice, Event, Namespace, Node, Pod, ReplicaSet, Resource, ResourceKind,
+    ResourceQuota, Service, for_each_kind,
 };
 
 use crate::{

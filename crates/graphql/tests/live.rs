@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
-use std::{collections::BTreeMap, time::{Duration, Instant}};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use async_graphql::Request;
 use cluster_registry::{
@@ -20,7 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 async fn fleet(plane: &ControlPlane) -> Registry {
     let registry = Registry::new(kinds::kind_set(), Settings::default());
     let id = ClusterId::new(plane.name()).unwrap();
-    let cluster = registry.add(ClusterSpec::new(id, Auth::kubeconfig(plane.kubeconfig_file(), None))).await.unwrap();
+    let cluster =
+        registry.add(ClusterSpec::new(id, Auth::kubeconfig(plane.kubeconfig_file(), None))).await.unwrap();
     let deadline = Instant::now() + PATIENCE;
     while !cluster.ready() {
         assert!(Instant::now() < deadline);
@@ -62,7 +66,10 @@ async fn a_subscriber_that_lags_gets_the_latest_state_of_each_object_and_each_de
     const SERVICES: usize = 8;
     let plane = ControlPlane::start(Options::bare("lagging")).await.unwrap();
     for n in 0..SERVICES {
-        plane.kubectl(&["create", "service", "clusterip", &format!("s{n}"), "--clusterip=None"]).await.unwrap();
+        plane
+            .kubectl(&["create", "service", "clusterip", &format!("s{n}"), "--clusterip=None"])
+            .await
+            .unwrap();
     }
     plane.kubectl(&["create", "service", "clusterip", "doomed", "--clusterip=None"]).await.unwrap();
     let registry = fleet(&plane).await;
@@ -120,7 +127,9 @@ async fn subscribers_cause_no_watch() {
     let watches = || async {
         let text = plane.kubectl(&["get", "--raw", "/metrics"]).await.unwrap();
         text.lines()
-            .filter(|line| line.starts_with("apiserver_longrunning_requests{") && line.contains(r#"verb="WATCH""#))
+            .filter(|line| {
+                line.starts_with("apiserver_longrunning_requests{") && line.contains(r#"verb="WATCH""#)
+            })
             .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
             .sum::<f64>()
     };

@@ -87,11 +87,12 @@ impl ClusterObject {
             .config_error()
             .map(|error| error.message)
             .or_else(|| health.as_ref().and_then(|health| health.message.clone()));
-        let components = health.iter().flat_map(|health| &health.components).map(|component| ComponentStatus {
-            name: component.name.clone(),
-            status: component.status.into(),
-            message: Some(component.message.clone()).filter(|m| !m.is_empty()),
-        });
+        let components =
+            health.iter().flat_map(|health| &health.components).map(|component| ComponentStatus {
+                name: component.name.clone(),
+                status: component.status.into(),
+                message: Some(component.message.clone()).filter(|m| !m.is_empty()),
+            });
         ClusterStatus { ready: self.0.ready(), message, components: components.collect() }
     }
 
@@ -153,7 +154,10 @@ impl ClusterObject {
 
     /// How current fleetgraph's copy of each kind is.
     async fn freshness(&self) -> Vec<Freshness> {
-        self.0.freshness().map(|(kind, freshness)| Freshness::new(kind.kind, &self.0.spec().id, freshness)).collect()
+        self.0
+            .freshness()
+            .map(|(kind, freshness)| Freshness::new(kind.kind, &self.0.spec().id, freshness))
+            .collect()
     }
 }
 

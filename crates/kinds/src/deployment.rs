@@ -253,7 +253,13 @@ impl DeploymentDetail {
     /// When the controller last reported progress; null if it never did.
     async fn updated_at(&self) -> async_graphql::Result<Option<DateTime>> {
         let text: Text<'_> = self.0.part()?;
-        Ok(text.status.conditions.iter().filter_map(|condition| condition.last_update_time).max().map(DateTime))
+        Ok(text
+            .status
+            .conditions
+            .iter()
+            .filter_map(|condition| condition.last_update_time)
+            .max()
+            .map(DateTime))
     }
 }
 
@@ -296,7 +302,8 @@ struct PodTemplateSpec {
 
 impl From<TemplateText<'_>> for PodTemplateSpec {
     fn from(text: TemplateText<'_>) -> Self {
-        let strings = |strings: &Strings| Json::strings(strings.iter().map(|(k, v)| (k.as_str(), v.as_str())));
+        let strings =
+            |strings: &Strings| Json::strings(strings.iter().map(|(k, v)| (k.as_str(), v.as_str())));
         Self {
             labels: strings(&text.metadata.labels),
             annotations: strings(&text.metadata.annotations),

@@ -40,5 +40,8 @@ impl<T> ErrorExt<T> for Result<T, serde_json::Error> {
 }
 
 fn unreadable(error: &dyn std::error::Error) -> async_graphql::Error {
-    graphql_error(&Error::new(ErrorCode::MalformedObject, format!("a part of the object can't be read: {error}")))
+    graphql_error(&Error::new(
+        ErrorCode::MalformedObject,
+        format!("a part of the object can't be read: {error}"),
+    ))
 }

@@ -86,7 +86,9 @@ impl<K: ResourceKind> Filter<K> for ResourceFilter {
 fn age(argument: &str, text: Option<&str>) -> Result<Option<Duration>, Error> {
     text.map(|text| {
         humantime::parse_duration(text).map_err(|error| {
-            Error::bad_input(format!("{argument}: {text:?} isn't a duration such as 90s, 15m, 2h30m or 7d: {error}"))
+            Error::bad_input(format!(
+                "{argument}: {text:?} isn't a duration such as 90s, 15m, 2h30m or 7d: {error}"
+            ))
         })
     })
     .transpose()

@@ -4,19 +4,9 @@ use async_graphql::{Context, ID, Interface};
 use fleetgraph_core::{ClusterId, Kind, OwnerRef};
 
 use crate::{
-    cluster::ClusterObject,
-    deployment::Deployment,
-    endpoint_slice::EndpointSlice,
-    event::Event,
-    for_each_kind,
-    namespace::Namespace,
-    node::Node,
-    pod::Pod,
-    reference::ObjectReference,
-    replica_set::ReplicaSet,
-    resource::Resource,
-    resource_quota::ResourceQuota,
-    service::Service,
+    cluster::ClusterObject, deployment::Deployment, endpoint_slice::EndpointSlice, event::Event,
+    for_each_kind, namespace::Namespace, node::Node, pod::Pod, reference::ObjectReference,
+    replica_set::ReplicaSet, resource::Resource, resource_quota::ResourceQuota, service::Service,
     viewer::Viewer,
 };
 

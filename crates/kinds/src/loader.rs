@@ -106,10 +106,7 @@ impl<K: Kind> Loader<ByKey<K>> for FleetLoader {
 
     async fn load(&self, keys: &[ByKey<K>]) -> Result<HashMap<ByKey<K>, Vec<Shared<K>>>, Error> {
         let reader = self.registry.read::<K>(&self.scope);
-        Ok(keys
-            .iter()
-            .map(|key| (key.clone(), reader.by(key.cluster.as_str(), key.key.borrow())))
-            .collect())
+        Ok(keys.iter().map(|key| (key.clone(), reader.by(key.cluster.as_str(), key.key.borrow()))).collect())
     }
 }
 
@@ -121,9 +118,7 @@ impl<K: Kind> Loader<BySelector<K>> for FleetLoader {
         let reader = self.registry.read::<K>(&self.scope);
         Ok(keys
             .iter()
-            .map(|key| {
-                (key.clone(), reader.labelled(key.cluster.as_str(), &key.namespace, &key.selector))
-            })
+            .map(|key| (key.clone(), reader.labelled(key.cluster.as_str(), &key.namespace, &key.selector)))
             .collect())
     }
 }

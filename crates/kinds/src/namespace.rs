@@ -139,7 +139,10 @@ impl NamespaceDetail {
         Ok(self.all(ctx).await?.into_iter().next())
     }
 
-    async fn resource_quotas(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<ResourceQuota>>> {
+    async fn resource_quotas(
+        &self,
+        ctx: &Context<'_>,
+    ) -> async_graphql::Result<Vec<Resource<ResourceQuota>>> {
         self.all(ctx).await
     }
 

@@ -194,8 +194,11 @@ impl NodeDetail {
     /// The pods that are placed on the node.
     async fn pods(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<Pod>>> {
         let entry = &self.0.entry;
-        let key =
-            OwnedKey::Ref { relation: pod::NODE, namespace: String::new(), name: entry.meta.name.to_string() };
+        let key = OwnedKey::Ref {
+            relation: pod::NODE,
+            namespace: String::new(),
+            name: entry.meta.name.to_string(),
+        };
         Viewer::of(ctx)?.by(&entry.cluster, key).await
     }
 }

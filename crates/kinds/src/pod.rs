@@ -150,14 +150,8 @@ struct Restarts {
 }
 
 impl Kind for Pod {
-    const META: KindMeta = KindMeta {
-        group: "",
-        version: "v1",
-        kind: "Pod",
-        plural: "pods",
-        singular: "pod",
-        namespaced: true,
-    };
+    const META: KindMeta =
+        KindMeta { group: "", version: "v1", kind: "Pod", plural: "pods", singular: "pod", namespaced: true };
 
     type Columns = Columns;
 

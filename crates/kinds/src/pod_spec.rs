@@ -281,7 +281,10 @@ pub struct ContainerResources {
 
 impl From<&ResourcesText<'_>> for ContainerResources {
     fn from(text: &ResourcesText<'_>) -> Self {
-        Self { requests: ResourceAmounts::from(&*text.requests), limits: ResourceAmounts::from(&*text.limits) }
+        Self {
+            requests: ResourceAmounts::from(&*text.requests),
+            limits: ResourceAmounts::from(&*text.limits),
+        }
     }
 }
 
@@ -374,7 +377,14 @@ pub struct ContainerState {
 impl ContainerState {
     /// A container that the kubelet has said nothing about yet waits to be started.
     const fn unknown() -> Self {
-        Self { state: "waiting", reason: None, message: None, started_at: None, finished_at: None, exit_code: None }
+        Self {
+            state: "waiting",
+            reason: None,
+            message: None,
+            started_at: None,
+            finished_at: None,
+            exit_code: None,
+        }
     }
 }
 
@@ -488,7 +498,10 @@ mod tests {
         );
         let uses = spec.uses();
         assert_eq!(Vec::from_iter(uses.config_maps), ["env-cm", "from-cm", "init-cm", "proj-cm", "vol-cm"]);
-        assert_eq!(Vec::from_iter(uses.secrets), ["env-secret", "from-secret", "proj-secret", "pull", "vol-secret"]);
+        assert_eq!(
+            Vec::from_iter(uses.secrets),
+            ["env-secret", "from-secret", "proj-secret", "pull", "vol-secret"]
+        );
         assert_eq!(Vec::from_iter(uses.claims), ["data"]);
     }
 

@@ -169,7 +169,9 @@ impl<K: ResourceKind> Resource<K> {
     pub async fn owned_by(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<AnyResource>> {
         let meta = &self.0.entry.meta;
         match meta.controller().or_else(|| meta.owners.first()) {
-            Some(owner) => AnyResource::owner(ctx, &self.0.entry.cluster, &meta.namespace, owner).await.map(Some),
+            Some(owner) => {
+                AnyResource::owner(ctx, &self.0.entry.cluster, &meta.namespace, owner).await.map(Some)
+            }
             None => Ok(None),
         }
     }

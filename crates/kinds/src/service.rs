@@ -176,8 +176,9 @@ impl Filter<Service> for ServiceFilter {
 impl Columns {
     /// The pods that the service sends to; `None` if it selects none by labels.
     pub fn pod_selector(&self) -> Option<LabelSelector> {
-        (!self.selector.is_empty())
-            .then(|| LabelSelector::from_pairs(self.selector.iter().map(|label| (&*label.key, &*label.value))))
+        (!self.selector.is_empty()).then(|| {
+            LabelSelector::from_pairs(self.selector.iter().map(|label| (&*label.key, &*label.value)))
+        })
     }
 }
 
@@ -223,7 +224,14 @@ impl ServiceDetail {
     #[graphql(name = "loadBalancerIP")]
     async fn load_balancer_ip(&self) -> async_graphql::Result<Option<String>> {
         let text: Text = self.0.part()?;
-        let given = text.status.0.load_balancer.0.ingress.into_iter().find_map(|ingress| ingress.ip.or(ingress.hostname));
+        let given = text
+            .status
+            .0
+            .load_balancer
+            .0
+            .ingress
+            .into_iter()
+            .find_map(|ingress| ingress.ip.or(ingress.hostname));
         Ok(given.or(text.spec.0.load_balancer_ip))
     }
 
@@ -269,7 +277,9 @@ impl ServiceDetail {
     async fn pods(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<Pod>>> {
         let entry = &self.0.entry;
         match entry.columns.pod_selector() {
-            Some(selector) => Viewer::of(ctx)?.selected(&entry.cluster, &entry.meta.namespace, selector).await,
+            Some(selector) => {
+                Viewer::of(ctx)?.selected(&entry.cluster, &entry.meta.namespace, selector).await
+            }
             None => Ok(Vec::new()),
         }
     }

@@ -75,12 +75,12 @@ impl<K: Kind> Writer<K> {
     /// Reads an object of a list. `None` if it is malformed, which is noted.
     pub fn read_listed(&mut self, raw: &Raw<K>) -> Option<Listed<K>> {
         let (namespace, name) = raw.key();
-        if let Some(known) = self.next.get(namespace, name) {
-            if kube::Resource::meta(raw).resource_version.as_deref() == Some(&*known.meta.resource_version)
-                && !known.meta.resource_version.is_empty()
-            {
-                return Some(Listed::Known(Arc::clone(known)));
-            }
+        let version =
+            kube::Resource::meta(raw).resource_version.as_deref().filter(|version| !version.is_empty());
+        if let Some(known) = self.next.get(namespace, name)
+            && version == Some(&*known.meta.resource_version)
+        {
+            return Some(Listed::Known(Arc::clone(known)));
         }
         self.read(raw).map(|entry| Listed::New(Box::new(entry)))
     }

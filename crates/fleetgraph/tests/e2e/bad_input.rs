@@ -37,7 +37,10 @@ async fn fake(answer: impl Fn(&str) -> (String, String) + Send + Sync + 'static)
                 if path.contains("sendInitialEvents=true") {
                     // A server that says it is new, behind something that is not.
                     let status = r#"{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Invalid","message":"sendInitialEvents is forbidden","code":422}"#;
-                    let head = format!("HTTP/1.1 422 Unprocessable Entity\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", status.len());
+                    let head = format!(
+                        "HTTP/1.1 422 Unprocessable Entity\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                        status.len()
+                    );
                     let _ = socket.write_all(format!("{head}{status}").as_bytes()).await;
                     return;
                 }

@@ -213,6 +213,8 @@ async fn selectors_give_what_the_api_server_gives_and_refuse_what_it_refuses() {
     assert!(answered > 50 && refused > 20, "the cases are of both sorts: {answered}, {refused}");
 }
 
+type Condition = Box<dyn Fn(&Value) -> bool>;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn filters_by_phase_node_readiness_name_and_age_agree_with_the_api_servers_objects() {
     let bed = Bed::start(&["filtered"]).await;
@@ -236,7 +238,7 @@ async fn filters_by_phase_node_readiness_name_and_age_agree_with_the_api_servers
         .unwrap()
         .to_owned();
     let by_node = format!("nodeName: {node:?}");
-    let cases: Vec<(&str, Box<dyn Fn(&Value) -> bool>)> = vec![
+    let cases: Vec<(&str, Condition)> = vec![
         ("phase: [RUNNING]", Box::new(|pod| pod["status"]["phase"] == "Running")),
         (
             "phase: [PENDING, FAILED]",

@@ -30,8 +30,12 @@ impl Facts {
             None => Self {
                 reason: Some("Resync".to_owned()),
                 message: Some(match &event.cluster {
-                    Some(cluster) => format!("the objects of cluster {cluster} were read anew; read them again"),
-                    None => "more changes were missed than can be made up for; read everything again".to_owned(),
+                    Some(cluster) => {
+                        format!("the objects of cluster {cluster} were read anew; read them again")
+                    }
+                    None => {
+                        "more changes were missed than can be made up for; read everything again".to_owned()
+                    }
                 }),
             },
         }
@@ -94,7 +98,6 @@ macro_rules! kind_events {
             impl KindEvents {
                 $(
                     /// Changes of the objects of this kind.
-                    #[expect(clippy::too_many_arguments, reason = "the arguments of the subscription")]
                     async fn [<$singular _events>]<'a>(
                         &'a self,
                         ctx: &'a Context<'_>,

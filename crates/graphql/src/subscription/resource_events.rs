@@ -5,8 +5,8 @@ use cluster_registry::Registry;
 use fleetgraph_core::{Error, Kind, Scope};
 use futures::{Stream, StreamExt, stream::BoxStream};
 use kinds::{
-    AnyResource, DateTime, Deployment, EndpointSlice, ErrorExt, Event, Namespace, Node, Pod, ReplicaSet, Resource,
-    ResourceKind, ResourceQuota, Service, Viewer, for_each_kind, graphql_error,
+    AnyResource, DateTime, Deployment, EndpointSlice, ErrorExt, Event, Namespace, Node, Pod, ReplicaSet,
+    Resource, ResourceKind, ResourceQuota, Service, Viewer, for_each_kind, graphql_error,
 };
 
 use super::kind_events::{Facts, interest};
@@ -82,7 +82,6 @@ for_each_kind!(streams);
 #[Subscription]
 impl ResourceEvents {
     /// Changes of objects of one kind, or of all.
-    #[expect(clippy::too_many_arguments, reason = "the arguments of the subscription")]
     async fn resource_events(
         &self,
         ctx: &Context<'_>,
