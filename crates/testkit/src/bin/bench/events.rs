@@ -186,10 +186,11 @@ async fn asked(
             "{{ pod(cluster: {ID:?}, namespace: {:?}, name: {:?}) {{ labels }} }}",
             pod.namespace, pod.name
         );
+        let label = number.to_string();
         let answered = change(number).await?;
         loop {
             let data = server.data(&query).await?;
-            if data["pod"]["labels"][LABEL] == number.to_string() {
+            if data["pod"]["labels"][LABEL] == *label {
                 times.push(answered.elapsed());
                 break;
             }
