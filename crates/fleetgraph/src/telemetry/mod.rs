@@ -86,7 +86,10 @@ impl Telemetry {
                     .with_filter(EnvFilter::new(format!("info,{EXPORTERS}")).and(filter_fn(is_work)))
             }))
             .with(logs.as_ref().map(OpenTelemetryTracingBridge::new).map(|bridge| {
-                bridge.with_filter(EnvFilter::new(format!("{},{EXPORTERS}", config.log_level)))
+                bridge.with_filter(
+                    EnvFilter::new(format!("{},{EXPORTERS}", config.log_level))
+                        .and(filter_fn(shows_no_bodies)),
+                )
             }));
         tracing::subscriber::set_global_default(subscriber).map_err(|_| TelemetryError::Installed)?;
         global::set_text_map_propagator(TraceContextPropagator::new());
@@ -158,6 +161,12 @@ fn quieted(filter: &str) -> String {
     format!("{quiet}{filter}")
 }
 
+/// kube logs the whole body of an answer that it can't decode, whatever is in it. What is wrong with an answer is in
+/// our own logs, without its text.
+fn shows_no_bodies(metadata: &tracing::Metadata<'_>) -> bool {
+    !metadata.target().starts_with("kube_client")
+}
+
 type Stderr = Box<dyn Layer<Registry> + Send + Sync>;
 
 fn to_stderr(config: &TelemetryConfig) -> Result<Stderr, TelemetryError> {
@@ -166,12 +175,12 @@ fn to_stderr(config: &TelemetryConfig) -> Result<Stderr, TelemetryError> {
     Ok(match config.log_format {
         LogFormat::Text => {
             let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
-            lines.with_ansi(colours).with_filter(filter).boxed()
+            lines.with_ansi(colours).with_filter(filter.and(filter_fn(shows_no_bodies))).boxed()
         }
         LogFormat::Json => lines
             .event_format(format::JsonLines)
             .fmt_fields(tracing_subscriber::fmt::format::JsonFields::new())
-            .with_filter(filter)
+            .with_filter(filter.and(filter_fn(shows_no_bodies)))
             .boxed(),
     })
 }

@@ -14,7 +14,7 @@ async fn node(project: &str, script: &str, bed: &Bed) {
     );
     let run = tokio::process::Command::new("node")
         .arg(script)
-        .arg(format!("http://{}", bed.http()))
+        .arg(format!("http://{}/graphql", bed.http()))
         .current_dir(dir)
         .stdin(Stdio::null())
         .kill_on_drop(true)
@@ -23,6 +23,8 @@ async fn node(project: &str, script: &str, bed: &Bed) {
     let text = String::from_utf8_lossy(&output.stdout);
     eprintln!("{text}");
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    // A script that ends early must not pass for one that found nothing.
+    assert!(text.contains(" passed, 0 failed"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,5 +36,6 @@ async fn the_program_passes_the_field_s_own_judges() {
         let query = format!(r#"{{ deployment(cluster: "{cluster}", name: "web") {{ id }} }}"#);
         bed.until(&query, |data| !data["deployment"].is_null()).await;
     }
+    node("graphql-http", "audits.mjs", &bed).await;
     node("federation", "federation.mjs", &bed).await;
 }
