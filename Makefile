@@ -24,9 +24,7 @@ test: ## Do everything that CI does: format, lints, rules, licences, all tests.
 	@cargo clippy --workspace --all-targets --quiet -- -D warnings
 	@echo "test: licences, bans, sources"
 	@$(CARGO_DENY) --log-level error check licenses bans sources
-	@echo "test: dependency rule"
-	@cargo run --quiet -p xtask -- deps
-	@echo "test: unit, property, differential and end-to-end tests"
+	@echo "test: the dependency rule; unit, property, differential and end-to-end tests"
 	@cargo test --workspace
 
 check: ## The quick part of `make test`: format, lints, and tests that start no control plane.

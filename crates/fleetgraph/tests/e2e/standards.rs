@@ -6,7 +6,7 @@ use std::{path::PathBuf, process::Stdio};
 use crate::bed::Bed;
 
 /// Runs a node script of `tests/` against the server; its output is the test's.
-async fn node(project: &str, script: &str, bed: &Bed) {
+async fn node(project: &str, script: &str, bed: &Bed, more: &[&str]) {
     let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests").join(project);
     assert!(
         dir.join("node_modules").exists(),
@@ -15,6 +15,7 @@ async fn node(project: &str, script: &str, bed: &Bed) {
     let run = tokio::process::Command::new("node")
         .arg(script)
         .arg(format!("http://{}/graphql", bed.http()))
+        .args(more)
         .current_dir(dir)
         .stdin(Stdio::null())
         .kill_on_drop(true)
@@ -36,6 +37,8 @@ async fn the_program_passes_the_field_s_own_judges() {
         let query = format!(r#"{{ deployment(cluster: "{cluster}", name: "web") {{ id }} }}"#);
         bed.until(&query, |data| !data["deployment"].is_null()).await;
     }
-    node("graphql-http", "audits.mjs", &bed).await;
-    node("federation", "federation.mjs", &bed).await;
+    node("graphql-http", "audits.mjs", &bed, &[]).await;
+    let subscription = "subscription { namespaceEvents(initial: true) { type namespace { id } } }";
+    node("graphql-ws", "subscriptions.mjs", &bed, &[subscription]).await;
+    node("federation", "federation.mjs", &bed, &[]).await;
 }
