@@ -2,7 +2,7 @@
 //!
 //! The limits run on the parsed document, in front of the schema: an async-graphql extension would cost 20 % on wide
 //! lists even if it did nothing, and the library's own limits know no list sizes, give no codes, and walk fragments
-//! once for each path to them, which a short document makes into hours.
+//! once for each path to them, so that a short document can cost any amount of time.
 //!
 //! ```text
 //!   bytes ─▶ tokens, brackets ─▶ parser ─▶ depth, aliases, … ─▶ cost ─▶ the parsed document, for the executor
