@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::{Context, bail};
 use cluster_registry::Registry;
 use fleetgraph_core::Scope;
-use graphql::SchemaSettings;
+use graphql::{SchemaSettings, limits::Limits};
 use http_api::{Parts, Shutdown};
 use tokio::net::TcpListener;
 
@@ -55,12 +55,15 @@ async fn serve(
     let metrics = bind("metrics", config.metrics_listen).await?;
     let registry = registry(config, contexts).await?;
     let shutdown = Shutdown::new();
+    let schema = graphql::schema(SchemaSettings {
+        default_namespace: config.default_namespace.clone(),
+        max_page_size: config.max_page_size,
+    });
+    let limits =
+        Limits::new(config.limits.clone(), &schema.sdl()).context("the schema can't be read back")?;
     let router = http_api::router(Parts {
-        executor: graphql::schema(SchemaSettings {
-            default_namespace: config.default_namespace.clone(),
-            max_page_size: config.max_page_size,
-        }),
-        gate: Arc::new(Gate { registry: registry.clone() }),
+        executor: schema,
+        gate: Arc::new(Gate { limits, registry: registry.clone() }),
         readiness: Arc::new(Readiness { life: life.clone(), registry: registry.clone() }),
         config: config.http.clone(),
         shutdown: shutdown.clone(),

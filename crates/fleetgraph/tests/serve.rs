@@ -81,6 +81,22 @@ async fn a_cluster_whose_kubeconfig_is_missing_is_listed_and_the_others_go_on() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_document_beyond_the_configured_limits_is_refused_with_its_code() {
+    let server = Server::configured(&format!(
+        "limits: {{max_depth: 2, max_root_fields: 1}}\nclusters:\n  \
+         - {{id: dead, auth_method: token, api_server_url: '{}', service_account_token: t}}\n",
+        dead()
+    ));
+    let ask = async |query: &str| {
+        let body = serde_json::json!({ "query": query }).to_string();
+        ask(server.http(), "POST /graphql", &[("content-type", "application/json")], &body).await.1
+    };
+    assert!(ask("{ clusters { id } }").await.contains(r#""id":"dead""#));
+    assert!(ask("{ a: clusters { id } b: clusters { id } }").await.contains("ROOT_FIELD_LIMIT"));
+    assert!(ask("{ pods { cluster { freshness { state } } } }").await.contains("DEPTH_LIMIT"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn chosen_contexts_are_the_only_clusters() {
     let server =
         Server::start(&[("a", dead()), ("b", dead()), ("c", dead())], &["--context", "a", "--context", "c"]);

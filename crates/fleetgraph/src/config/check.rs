@@ -65,6 +65,7 @@ impl<'a> Check<'a> {
             self.refuse("max_page_size", "must be at least 1");
         }
         self.http(&config.http);
+        self.limits(&config.limits);
         let telemetry = &config.telemetry;
         if let Err(message) = log_filter(&telemetry.log_level) {
             self.refuse("telemetry.log_level", message);
@@ -118,6 +119,24 @@ impl<'a> Check<'a> {
                 "http.max_header_bytes",
                 format!("must be at least {SMALLEST_HEADER}, hyper's smallest buffer"),
             );
+        }
+    }
+
+    fn limits(&mut self, limits: &graphql::limits::LimitsConfig) {
+        for (key, limit) in [
+            ("max_document_bytes", limits.max_document_bytes as u64),
+            ("max_tokens", limits.max_tokens as u64),
+            ("max_depth", limits.max_depth as u64),
+            ("max_root_fields", limits.max_root_fields),
+            ("max_selections", limits.max_selections),
+            ("max_complexity", limits.max_complexity),
+        ] {
+            if limit == 0 {
+                self.refuse(
+                    &format!("limits.{key}"),
+                    "must be at least 1, or every document would be refused",
+                );
+            }
         }
     }
 

@@ -7,6 +7,7 @@
 use super::{keys::Section, settings::KeyDoc};
 
 const HTTP: &str = include_str!("../../../http/src/config.rs");
+const LIMITS: &str = include_str!("../../../graphql/src/limits/config.rs");
 
 /// The mappings of those crates, by their path in the file.
 pub fn sections() -> Vec<Section> {
@@ -15,6 +16,7 @@ pub fn sections() -> Vec<Section> {
         section("http", HTTP, "HttpConfig"),
         section("http.websocket", HTTP, "WebSocketConfig"),
         section("http.sse", HTTP, "SseConfig"),
+        section("limits", LIMITS, "LimitsConfig"),
     ]
 }
 

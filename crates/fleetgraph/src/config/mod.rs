@@ -56,6 +56,8 @@ settings::settings! {
         http: http_api::HttpConfig = http_api::HttpConfig::default(),
         /// Objects that a page of a connection may have at most. A query for a longer page is refused.
         max_page_size: usize = 1000,
+        /// What a single GraphQL document may ask for.
+        limits: graphql::limits::LimitsConfig = graphql::limits::LimitsConfig::default(),
         /// Logs, traces and metrics of the server itself.
         telemetry: TelemetryConfig = TelemetryConfig::default(),
     }
