@@ -80,7 +80,20 @@ if (composed.errors?.length) {
   for (const error of composed.errors) console.error(error.message);
   process.exit(1);
 }
-check('the two schemas compose without hints that are errors', true);
+const owners = composed.supergraphSdl.match(/type Cluster\b[^{]*/)?.[0] ?? '';
+check('the supergraph has Cluster from both', /FLEETGRAPH/.test(owners) && /TEAMS/.test(owners), owners);
+
+// Without a gateway in between: places are kept, and what is missing is null without an error.
+const representations = [gone[0], deployments[0].id, gone[2]].map((id) => ({ __typename: 'Deployment', id }));
+const direct = await ask(
+  'query ($r: [_Any!]!) { _entities(representations: $r) { ... on Deployment { id } } }',
+  { r: representations },
+);
+check(
+  'a missing entity is null in its place',
+  JSON.stringify(direct) === JSON.stringify({ data: { _entities: [null, { id: deployments[0].id }, null] } }),
+  direct,
+);
 
 let entityCalls = [];
 class Counted extends RemoteGraphQLDataSource {
