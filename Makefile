@@ -11,7 +11,7 @@ help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## Start three real control planes and fleetgraph on 127.0.0.1:8080, with things to try.
-	@scripts/prepare --only control-planes
+	@scripts/prepare --only packages,toolchain,control-planes
 	@echo "demo: building fleetgraph (the first time takes some minutes)"
 	@cargo build --release --quiet -p fleetgraph -p testkit
 	@PATH="$$(tests/tools/build.sh):$$PATH" target/release/demo-fleet --fleetgraph target/release/fleetgraph
@@ -36,7 +36,7 @@ build: ## Build the program, complete, at target/release/fleetgraph.
 	cargo build --release -p fleetgraph
 
 bench: ## Measure against references in the same run; prints ratios and the machine.
-	@scripts/prepare --only control-planes
+	@scripts/prepare --only packages,toolchain,control-planes
 	@cargo build --release --quiet -p fleetgraph -p testkit
 	@target/release/bench --fleetgraph target/release/fleetgraph
 

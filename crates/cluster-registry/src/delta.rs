@@ -7,7 +7,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
 };
 
 use fleetgraph_core::{ClusterId, Kind, Timestamp};
@@ -99,15 +99,20 @@ impl<K: Kind> Hub<K> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Numbers changes, makes them visible, and sends them, in that order and with no other writer between.
-    pub(crate) fn publish(&self, commit: impl FnOnce(&mut Numbers) -> Vec<Change<K>>) {
-        let mut log = self.log();
-        let mut numbers = Numbers { first: log.last + 1 };
-        let first = numbers.first;
+    /// Numbers changes, makes them visible, and sends them, in that order and with no other writer between. What
+    /// takes long is done before: the lock is the whole fleet's for this kind.
+    pub(crate) fn publish(&self, changes: Vec<Change<K>>, show: impl FnOnce()) {
         let at = Timestamp::now();
-        for (change, number) in commit(&mut numbers).into_iter().zip(first..) {
-            log.last = number;
-            let delta = Arc::new(Delta { number, at, change });
+        let mut log = self.log();
+        for (change, number) in changes.iter().zip(log.last + 1..) {
+            if let Change::Applied { new, .. } = change {
+                new.change.store(number, Ordering::Release);
+            }
+        }
+        show();
+        for change in changes {
+            log.last += 1;
+            let delta = Arc::new(Delta { number: log.last, at, change });
             if !matches!(delta.change, Change::Applied { .. }) {
                 if log.tombstones.len() == TOMBSTONES
                     && let Some(oldest) = log.tombstones.pop_front()
@@ -120,16 +125,9 @@ impl<K: Kind> Hub<K> {
             let _ = self.deltas.send(delta);
         }
     }
-}
 
-/// The numbers that the changes of one commit get.
-pub(crate) struct Numbers {
-    first: u64,
-}
-
-impl Numbers {
-    /// The number of the `index`-th change of the commit.
-    pub(crate) fn of(&self, index: usize) -> u64 {
-        self.first + index as u64
+    /// The number that the next change will get at the least.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.log().last + 1
     }
 }

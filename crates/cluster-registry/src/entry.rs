@@ -8,7 +8,10 @@
 //! A typed pod takes 40 KB; an entry takes about one and a half. Lists, filters and sorts read `meta` and
 //! `columns` only; the body is decoded when a field outside of them is asked for.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use fleetgraph_core::{ClusterId, Kind, Meta};
 
@@ -19,8 +22,9 @@ pub struct Entry<K: Kind> {
     pub cluster: ClusterId,
     pub meta: Meta,
     pub columns: K::Columns,
-    /// The number of the change that put the entry into the store; grows over the kind's whole fleet.
-    pub change: u64,
+    /// Set once, when the entry becomes visible: the number is given under the hub's lock, and the trees are
+    /// built before it is taken.
+    pub(crate) change: AtomicU64,
     pub(crate) body: Body,
 }
 
@@ -31,6 +35,12 @@ impl<K: Kind> Entry<K> {
     /// When the stored bytes are damaged.
     pub fn json(&self) -> Result<String, DecodeError> {
         self.body.decode()
+    }
+
+    /// The number of the change that made the entry visible; grows over the kind's whole fleet.
+    #[must_use]
+    pub fn change(&self) -> u64 {
+        self.change.load(Ordering::Acquire)
     }
 
     /// `cluster:namespace:name`.

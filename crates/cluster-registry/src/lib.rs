@@ -30,7 +30,7 @@ pub use codec::DecodeError;
 pub use delta::{Change, Delta, Hub, Missed};
 pub use entry::{Entry, Shared};
 pub use kinds::KindSet;
-pub use read::{Matches, Query, Reader, Selection, unknown_cluster};
+pub use read::{Matches, Query, Reader, Selection, not_watched, unknown_cluster};
 pub use registry::Registry;
 pub use settings::Settings;
 pub use store::{Edge, Snapshot, Store};

@@ -59,6 +59,7 @@ pub struct Selection<K: Kind> {
 pub struct Reader<'a, K: Kind> {
     clusters: Arc<Clusters>,
     scope: &'a Scope,
+    watched: bool,
     kind: std::marker::PhantomData<fn() -> K>,
 }
 
@@ -66,7 +67,8 @@ impl Registry {
     /// Reads a kind as the caller that `scope` describes.
     #[must_use]
     pub fn read<'a, K: Kind>(&self, scope: &'a Scope) -> Reader<'a, K> {
-        Reader { clusters: self.snapshot(), scope, kind: std::marker::PhantomData }
+        let watched = self.hub::<K>().is_some();
+        Reader { clusters: self.snapshot(), scope, watched, kind: std::marker::PhantomData }
     }
 }
 
@@ -124,6 +126,7 @@ impl<K: Kind> Reader<'_, K> {
     /// When a field selector names a field that can't be selected on, or a cluster that is asked for by its id
     /// does not exist.
     pub fn select(&self, query: &Query<K>) -> Result<Selection<K>, Error> {
+        self.check_watched()?;
         query.fields.check(&K::META, K::FIELDS)?;
         let clusters = self.chosen(query.clusters.as_deref())?;
         let problems = clusters.iter().filter_map(|cluster| problem::<K>(cluster)).collect();
@@ -171,6 +174,7 @@ impl<K: Kind> Reader<'_, K> {
     /// # Errors
     /// As [`Reader::select`].
     pub fn matching(&self, query: &Query<K>) -> Result<usize, Error> {
+        self.check_watched()?;
         query.fields.check(&K::META, K::FIELDS)?;
         let namespaces: BTreeSet<&str> = query.namespaces.iter().map(String::as_str).collect();
         let key = key::<K>(query);
@@ -184,6 +188,20 @@ impl<K: Kind> Reader<'_, K> {
                 .count();
         }
         Ok(count)
+    }
+
+    /// Why what is read of a cluster may be old or incomplete, if it may.
+    #[must_use]
+    pub fn problem(&self, cluster: &str) -> Option<Error> {
+        if let Err(error) = self.check_watched() {
+            return Some(error);
+        }
+        let cluster = self.clusters.get(cluster)?;
+        self.scope.allows_cluster(&cluster.spec().id).then(|| problem::<K>(cluster))?
+    }
+
+    fn check_watched(&self) -> Result<(), Error> {
+        if self.watched { Ok(()) } else { Err(not_watched::<K>()) }
     }
 
     fn chosen(&self, ids: Option<&[String]>) -> Result<Vec<Arc<Cluster>>, Error> {
@@ -217,6 +235,12 @@ impl<K: Kind> Reader<'_, K> {
     fn allows(&self, entry: &Entry<K>) -> bool {
         self.scope.allows(&entry.cluster, &K::META, &entry.meta.namespace, &entry.meta.name)
     }
+}
+
+/// The error for a kind that the configuration leaves out.
+#[must_use]
+pub fn not_watched<K: Kind>() -> Error {
+    Error::bad_input(format!("{} aren't watched; add them to `watch_resources`", K::META.plural))
 }
 
 /// The error for an id that names no cluster, or none that the caller may see.
@@ -302,14 +326,30 @@ fn problem<K: Kind>(cluster: &Cluster) -> Option<Error> {
     let freshness = store.freshness(cluster.reachable());
     let id = &cluster.spec().id;
     let plural = K::META.plural;
-    let reason = || freshness.error.as_ref().map(|e| format!(": {}", e.message)).unwrap_or_default();
+    let cause = freshness.error.clone().or_else(|| cluster.config_error());
+    let reason = || cause.as_ref().map(|e| format!(": {}", e.message)).unwrap_or_default();
     let error = match freshness.state {
-        WatchState::Live | WatchState::Absent => None,
+        WatchState::Live if freshness.malformed > 0 => freshness.error.clone(),
+        WatchState::Live => None,
+        WatchState::Absent if !freshness.synced => None,
+        WatchState::Absent => Some(Error::new(
+            ErrorCode::ClusterProtocol,
+            format!("cluster {id} no longer serves {plural}; they are as they were when it did"),
+        )),
         WatchState::Forbidden => Some(Error::new(
             ErrorCode::ClusterForbidden,
             format!("cluster {id} does not let fleetgraph read {plural}{}", reason()),
         )),
-        WatchState::Stale if cluster.reachable() => None,
+        // Between two watches, and before a relist, there is nothing to tell yet.
+        WatchState::Stale if cluster.reachable() && freshness.error.is_none() => None,
+        WatchState::Stale if cluster.reachable() => {
+            let code = freshness.error.as_ref().map_or(ErrorCode::ClusterUnavailable, |error| error.code);
+            let age = freshness.last_event.map_or(0, |last| last.elapsed().as_secs());
+            Some(Error::new(
+                code,
+                format!("cluster {id}'s {plural} are as they were {age} s ago{}", reason()),
+            ))
+        }
         WatchState::Stale => {
             let age = freshness.last_event.map_or(0, |last| last.elapsed().as_secs());
             Some(Error::new(

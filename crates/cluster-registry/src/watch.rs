@@ -59,6 +59,8 @@ enum Left {
     Cancelled,
     /// The list is due again.
     Resync,
+    /// The list failed, or the history after it is gone.
+    ListAgain,
     /// The server does not stream lists after all.
     NotStreamed,
 }
@@ -76,6 +78,7 @@ struct Slot {
 impl<K: Kind> Watch<K> {
     /// Runs until cancelled; gives the writer back.
     pub(crate) async fn run(mut self, cancel: CancellationToken) -> Writer<K> {
+        let mut failures = 0;
         loop {
             let (client, established) = observed(self.client.clone(), Arc::clone(&self.last_event));
             let api: Api<Raw<K>> = Api::all_with(client, &());
@@ -88,10 +91,11 @@ impl<K: Kind> Watch<K> {
                 },
                 ..watcher::Config::default()
             };
-            let left = self.follow(watcher(api, config), established, &cancel).await;
+            let left = self.follow(watcher(api, config), established, &mut failures, &cancel).await;
             match left {
                 Left::Cancelled => return self.writer,
                 Left::Resync => tracing::debug!(cluster = %self.cluster, kind = K::META.kind, "resync"),
+                Left::ListAgain => {}
                 Left::NotStreamed => {
                     tracing::info!(cluster = %self.cluster, kind = K::META.kind, "the server does not stream lists; using pages");
                     self.streamed = false;
@@ -104,6 +108,7 @@ impl<K: Kind> Watch<K> {
         &mut self,
         events: impl Stream<Item = Result<Event<Raw<K>>, watcher::Error>>,
         mut established: watch::Receiver<u64>,
+        failures: &mut u32,
         cancel: &CancellationToken,
     ) -> Left {
         let mut events = pin!(events);
@@ -112,7 +117,6 @@ impl<K: Kind> Watch<K> {
         let mut lists_next = true;
         let mut listed = Vec::new();
         let mut staged = 0;
-        let mut failures = 0_u32;
         let resync_at = self.resync_at();
         let mut spoke = Instant::now();
         loop {
@@ -147,7 +151,7 @@ impl<K: Kind> Watch<K> {
                     }
                     Ok(()) = established.changed() => {
                         if !lists_next {
-                            failures = 0;
+                            *failures = 0;
                             self.writer.resumed();
                         }
                         continue;
@@ -159,18 +163,21 @@ impl<K: Kind> Watch<K> {
             match event {
                 Some(Ok(Event::Init)) => {
                     listed = Vec::new();
+                    self.writer.begin_list();
                     lists_next = true;
                 }
                 Some(Ok(Event::InitApply(object))) => listed.extend(self.writer.read_listed(&object)),
                 Some(Ok(Event::InitDone)) => {
                     self.writer.replace(std::mem::take(&mut listed));
-                    (lists_next, slot, failures) = (false, None, 0);
+                    (lists_next, slot, *failures) = (false, None, 0);
                 }
                 Some(Ok(Event::Apply(object))) => {
+                    self.alive();
                     self.writer.apply(&object);
                     staged += 1;
                 }
                 Some(Ok(Event::Delete(object))) => {
+                    self.alive();
                     self.writer.delete(&object);
                     staged += 1;
                 }
@@ -183,17 +190,28 @@ impl<K: Kind> Watch<K> {
                     if refused && lists_next && self.streamed {
                         return Left::NotStreamed;
                     }
-                    lists_next |= code == ErrorCode::ClusterGone;
-                    (listed, slot) = (Vec::new(), None);
-                    failures = failures.saturating_add(1);
+                    slot = None;
+                    *failures = failures.saturating_add(1);
                     tokio::select! {
                         () = cancel.cancelled() => return Left::Cancelled,
-                        () = self.pause(failures) => {}
+                        () = self.pause(*failures) => {}
+                    }
+                    // The watcher would go on in the middle of a list that an error interrupted, and take its rest
+                    // for the whole; and not every 410 makes it list again. A new one lists from the start.
+                    if lists_next || code == ErrorCode::ClusterGone {
+                        return Left::ListAgain;
                     }
                 }
                 // The watcher never ends; if it did, starting anew is right.
                 None => return Left::Resync,
             }
+        }
+    }
+
+    /// A change arrived, so the watch lives, whatever was said of it before.
+    fn alive(&mut self) {
+        if self.writer.state() != WatchState::Live {
+            self.writer.resumed();
         }
     }
 

@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID};
 use cluster_registry::{Query, Selection, unknown_cluster};
 use fleetgraph_core::{Error, ObjectId, PageRequest};
-use kinds::{ErrorExt, Filter, Resource, ResourceKind, Viewer, graphql_error};
+use kinds::{ErrorExt, Filter, Resource, ResourceKind, Viewer, graphql_error, report};
 
 use crate::{SchemaSettings, page::Page};
 
@@ -38,14 +38,28 @@ pub fn single<K: ResourceKind>(
         Some(namespace) => namespace,
         None => ctx.data::<SchemaSettings>()?.default_namespace.clone(),
     };
-    Ok(viewer.registry.read::<K>(&viewer.scope).get(cluster, &namespace, name).map(Resource::new))
+    let reader = viewer.registry.read::<K>(&viewer.scope);
+    let found = reader.get(cluster, &namespace, name);
+    if found.is_none()
+        && let Some(problem) = reader.problem(cluster)
+    {
+        // Whether it exists isn't known.
+        report(ctx, &problem);
+    }
+    Ok(found.map(Resource::new))
 }
 
 /// One object by its id, for the federation. Whatever can't be found is null, so that the rest of a batch stands.
 pub fn entity<K: ResourceKind>(ctx: &Context<'_>, id: &ID) -> async_graphql::Result<Option<Resource<K>>> {
     let viewer = Viewer::of(ctx)?;
     let Ok(id) = id.parse::<ObjectId>() else { return Ok(None) };
-    let found = viewer.registry.read::<K>(&viewer.scope).get(id.cluster.as_str(), &id.namespace, &id.name);
+    let reader = viewer.registry.read::<K>(&viewer.scope);
+    let found = reader.get(id.cluster.as_str(), &id.namespace, &id.name);
+    if found.is_none()
+        && let Some(problem) = reader.problem(id.cluster.as_str())
+    {
+        report(ctx, &problem);
+    }
     Ok(found.map(Resource::new))
 }
 
@@ -119,9 +133,6 @@ fn narrowed(filter: Option<Vec<String>>, cluster: String) -> Vec<String> {
 fn select<K: ResourceKind>(ctx: &Context<'_>, query: &Query<K>) -> async_graphql::Result<Selection<K>> {
     let viewer = Viewer::of(ctx)?;
     let selection = viewer.registry.read(&viewer.scope).select(query).graphql()?;
-    for problem in &selection.problems {
-        let error = graphql_error(problem).into_server_error(ctx.item.pos);
-        ctx.add_error(ctx.set_error_path(error));
-    }
+    selection.problems.iter().for_each(|problem| report(ctx, problem));
     Ok(selection)
 }

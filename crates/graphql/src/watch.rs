@@ -9,10 +9,13 @@
 //! behind the broadcast, and is then sent the latest state of each object that it missed; only if deletions
 //! were missed that are no longer known, it is told to read everything again (`RESYNC`).
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use async_graphql::Enum;
-use cluster_registry::{Change, Delta, Hub, Query, Registry, Shared};
+use cluster_registry::{Change, Delta, Hub, Query, Registry, Shared, not_watched, unknown_cluster};
 use fleetgraph_core::{ClusterId, Error, LabelSelector, Scope, Timestamp};
 use futures::Stream;
 use kinds::ResourceKind;
@@ -61,20 +64,26 @@ struct Feed<K: ResourceKind> {
     ready: VecDeque<WatchEvent<K>>,
     /// Deltas up to this number are accounted for.
     seen: u64,
+    /// Objects that were sent in a state newer than `seen`, with the number of that state: the stores are read a
+    /// moment after the number, and what is still to come for these is older than what was sent.
+    ahead: HashMap<String, u64>,
 }
 
 /// The events of a kind for one subscriber, without end.
 ///
 /// # Errors
-/// When the kind isn't watched.
+/// When the kind isn't watched, or there is no such cluster.
 pub fn events<K: ResourceKind>(
     registry: &Registry,
     scope: &Scope,
     interest: Interest,
 ) -> Result<impl Stream<Item = WatchEvent<K>> + Send + use<K>, Error> {
-    let hub = registry.hub::<K>().ok_or_else(|| {
-        Error::bad_input(format!("{} aren't watched; add them to `watch_resources`", K::META.plural))
-    })?;
+    let hub = registry.hub::<K>().ok_or_else(not_watched::<K>)?;
+    if let Some(cluster) = &interest.cluster
+        && registry.cluster(scope, cluster).is_none()
+    {
+        return Err(unknown_cluster(cluster));
+    }
     // Deltas first, then the state: what happens between is seen twice, never missed; the numbers tell.
     let (deltas, seen) = hub.subscribe();
     let mut feed = Feed {
@@ -85,9 +94,10 @@ pub fn events<K: ResourceKind>(
         interest,
         ready: VecDeque::new(),
         seen,
+        ahead: HashMap::new(),
     };
     if feed.interest.initial {
-        feed.ready = feed.state_since(0, EventType::Created)?.into();
+        feed.push_state_since(0, EventType::Created)?;
     }
     Ok(futures::stream::unfold(feed, |mut feed| async move { feed.next().await.map(|event| (event, feed)) }))
 }
@@ -102,9 +112,7 @@ impl<K: ResourceKind> Feed<K> {
                 Ok(delta) if delta.number <= self.seen => {}
                 Ok(delta) => {
                     self.seen = delta.number;
-                    if let Some(event) = self.event(&delta) {
-                        return Some(event);
-                    }
+                    self.push(&delta);
                 }
                 Err(RecvError::Lagged(_)) => self.catch_up(),
                 Err(RecvError::Closed) => return None,
@@ -112,33 +120,57 @@ impl<K: ResourceKind> Feed<K> {
         }
     }
 
-    fn event(&self, delta: &Delta<K>) -> Option<WatchEvent<K>> {
-        let event = |kind, object, before| {
-            Some(WatchEvent { kind, at: delta.at, object: Some(object), before, cluster: None })
+    /// What a delta means to this subscriber.
+    fn push(&mut self, delta: &Delta<K>) {
+        let event = |kind, object, before: Option<Shared<K>>| WatchEvent {
+            kind,
+            at: delta.at,
+            object: Some(object),
+            before,
+            cluster: None,
         };
         match &delta.change {
             Change::Applied { old, new } => {
+                if !self.ahead.is_empty()
+                    && self.ahead.get(&new.id()).is_some_and(|sent| new.change() <= *sent)
+                {
+                    return;
+                }
                 let before = old.as_ref().filter(|old| self.wants(old)).map(Arc::clone);
                 match (before, self.wants(new)) {
-                    (None, true) => event(EventType::Created, Arc::clone(new), None),
-                    (Some(before), true) if before.meta.uid != new.meta.uid => {
+                    (None, true) => self.ready.push_back(event(EventType::Created, Arc::clone(new), None)),
+                    (Some(before), wanted) if before.meta.uid != new.meta.uid => {
                         // Deleted and made again between two lists: one object went, another came.
-                        event(EventType::Created, Arc::clone(new), None)
+                        self.ready.push_back(event(EventType::Deleted, before, None));
+                        if wanted {
+                            self.ready.push_back(event(EventType::Created, Arc::clone(new), None));
+                        }
                     }
-                    (Some(before), true) => event(EventType::Updated, Arc::clone(new), Some(before)),
-                    (Some(_), false) => event(EventType::Deleted, Arc::clone(new), None),
-                    (None, false) => None,
+                    (Some(before), true) => {
+                        self.ready.push_back(event(EventType::Updated, Arc::clone(new), Some(before)));
+                    }
+                    (Some(_), false) => {
+                        self.ready.push_back(event(EventType::Deleted, Arc::clone(new), None))
+                    }
+                    (None, false) => {}
                 }
             }
-            Change::Deleted { old } if self.wants(old) => event(EventType::Deleted, Arc::clone(old), None),
-            Change::Deleted { .. } => None,
-            Change::Resynced { cluster } => self.wants_cluster(cluster).then(|| WatchEvent {
-                kind: EventType::Resync,
-                at: delta.at,
-                object: None,
-                before: None,
-                cluster: Some(cluster.clone()),
-            }),
+            Change::Deleted { old } => {
+                if self.wants(old) {
+                    self.ready.push_back(event(EventType::Deleted, Arc::clone(old), None));
+                }
+            }
+            Change::Resynced { cluster } => {
+                if self.wants_cluster(cluster) {
+                    self.ready.push_back(WatchEvent {
+                        kind: EventType::Resync,
+                        at: delta.at,
+                        object: None,
+                        before: None,
+                        cluster: Some(cluster.clone()),
+                    });
+                }
+            }
         }
     }
 
@@ -151,29 +183,38 @@ impl<K: ResourceKind> Feed<K> {
             self.ready.push_back(resync_all());
             return;
         };
-        let gone: Vec<_> = gone.iter().filter_map(|delta| self.event(delta)).collect();
-        self.ready.extend(gone);
-        match self.state_since(since, EventType::Updated) {
-            Ok(changed) => self.ready.extend(changed),
-            Err(_) => self.ready.push_back(resync_all()),
+        for delta in gone {
+            self.push(&delta);
+        }
+        if self.push_state_since(since, EventType::Updated).is_err() {
+            self.ready.push_back(resync_all());
         }
     }
 
-    /// The current state of what changed after a number, oldest change first.
-    fn state_since(&self, number: u64, kind: EventType) -> Result<Vec<WatchEvent<K>>, Error> {
+    /// The current state of what changed after a number, oldest change first. What is no longer selected by its
+    /// labels may have been before: it is sent as gone.
+    fn push_state_since(&mut self, number: u64, kind: EventType) -> Result<(), Error> {
+        let all = number == 0;
         let query = Query {
-            clusters: None,
+            clusters: self.interest.cluster.iter().cloned().map(|cluster| vec![cluster]).next(),
             namespaces: self.interest.namespace.iter().cloned().collect(),
-            labels: self.interest.labels.clone(),
-            matches: Some(Box::new(move |entry| entry.change > number)),
+            labels: if all { self.interest.labels.clone() } else { LabelSelector::default() },
+            matches: Some(Box::new(move |entry| all || entry.change() > number)),
             ..Query::default()
         };
         let mut rows = self.registry.read::<K>(&self.scope).select(&query)?.rows;
-        rows.retain(|entry| self.wants(entry));
-        rows.sort_by_key(|entry| entry.change);
+        rows.sort_by_key(|entry| entry.change());
         let at = Timestamp::now();
-        let event = |object| WatchEvent { kind, at, object: Some(object), before: None, cluster: None };
-        Ok(rows.into_iter().map(event).collect())
+        self.ahead.clear();
+        for object in rows {
+            let change = object.change();
+            if change > self.seen {
+                self.ahead.insert(object.id(), change);
+            }
+            let kind = if self.wants(&object) { kind } else { EventType::Deleted };
+            self.ready.push_back(WatchEvent { kind, at, object: Some(object), before: None, cluster: None });
+        }
+        Ok(())
     }
 
     fn wants(&self, entry: &Shared<K>) -> bool {

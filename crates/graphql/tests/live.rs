@@ -120,6 +120,64 @@ async fn a_subscriber_that_lags_gets_the_latest_state_of_each_object_and_each_de
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_left_a_subscribers_labels_while_it_lagged_is_gone_for_it() {
+    let plane = ControlPlane::start(Options::bare("leaving")).await.unwrap();
+    for name in ["s0", "s1", "leaves"] {
+        plane.kubectl(&["create", "service", "clusterip", name, "--clusterip=None"]).await.unwrap();
+        plane.kubectl(&["label", "service", name, "team=mine"]).await.unwrap();
+    }
+    let registry = fleet(&plane).await;
+    let schema = schema(SchemaSettings::default());
+    let query = r#"subscription { serviceEvents(labelSelector: "team=mine", initial: true) { type clusterId service { name } } }"#;
+    let mut events = schema.execute_stream(request(&registry, query));
+    let mut next = async || {
+        let response = tokio::time::timeout(PATIENCE, events.next()).await.unwrap().unwrap();
+        assert!(response.errors.is_empty(), "{:?}", response.errors);
+        response.data.into_json().unwrap()["serviceEvents"].take()
+    };
+    for _ in 0..3 {
+        assert_eq!(next().await["type"], "CREATED");
+    }
+    plane.kubectl(&["label", "service", "leaves", "team=theirs", "--overwrite"]).await.unwrap();
+    storm(&plane, 2, 2200).await;
+    loop {
+        let event = next().await;
+        assert_eq!(event["clusterId"], "leaving");
+        if event["service"]["name"] == "leaves" {
+            assert_eq!(event["type"], "DELETED");
+            break;
+        }
+    }
+    registry.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_to_a_cluster_that_does_not_exist_is_an_error() {
+    let registry = Registry::new(kinds::kind_set(), Settings::default());
+    let schema = schema(SchemaSettings::default());
+    for field in ["podEvents", "resourceEvents", "clusterEvents"] {
+        let query = format!(r#"subscription {{ {field}(cluster: "prod-uE") {{ type }} }}"#);
+        let response = schema.execute_stream(request(&registry, &query)).next().await.unwrap();
+        let extensions = response.errors[0].extensions.as_ref().unwrap();
+        assert_eq!(
+            extensions.get("code").unwrap(),
+            &async_graphql::Value::from("CLUSTER_NOT_FOUND"),
+            "{field}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kind_that_is_not_watched_says_so_and_is_not_empty() {
+    let settings = Settings { watch_resources: vec!["pods".to_owned()], ..Settings::default() };
+    let registry = Registry::new(kinds::kind_set(), settings);
+    let schema = schema(SchemaSettings::default());
+    let response = schema.execute(request(&registry, "{ deployments { name } }")).await;
+    assert!(response.errors[0].message.contains("watch_resources"), "{:?}", response.errors);
+    assert!(schema.execute(request(&registry, "{ pods { name } }")).await.errors.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn subscribers_cause_no_watch() {
     let plane = ControlPlane::start(Options::bare("watched")).await.unwrap();
     let registry = fleet(&plane).await;

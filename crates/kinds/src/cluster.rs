@@ -7,7 +7,7 @@ use cluster_registry::{Cluster, health::HealthStatus as State, unknown_cluster};
 use fleetgraph_core::{ClusterId, Timestamp};
 
 use crate::{
-    error::{ErrorExt, graphql_error},
+    error::{ErrorExt, graphql_error, report},
     filter::{Filter, Glob},
     namespace::{Namespace, NamespaceFilter},
     node::{Node, NodeFilter},
@@ -49,8 +49,9 @@ impl ClusterObject {
         let viewer = Viewer::of(ctx)?;
         let mut query = filter.query().graphql()?;
         query.clusters = Some(vec![self.0.spec().id.to_string()]);
-        let rows = viewer.registry.read(&viewer.scope).select(&query).graphql()?.rows;
-        Ok(rows.into_iter().map(Resource::new).collect())
+        let selection = viewer.registry.read(&viewer.scope).select(&query).graphql()?;
+        selection.problems.iter().for_each(|problem| report(ctx, problem));
+        Ok(selection.rows.into_iter().map(Resource::new).collect())
     }
 }
 

@@ -14,6 +14,12 @@ pub fn graphql_error(error: &Error) -> async_graphql::Error {
     })
 }
 
+/// Adds an error beside the data of the field that is being answered.
+pub fn report(ctx: &async_graphql::Context<'_>, problem: &Error) {
+    let error = graphql_error(problem).into_server_error(ctx.item.pos);
+    ctx.add_error(ctx.set_error_path(error));
+}
+
 /// Turns our errors into those of GraphQL with `?`.
 pub trait ErrorExt<T> {
     /// # Errors

@@ -36,7 +36,7 @@ mod service;
 pub use cluster::{ClusterFilter, ClusterObject, Freshness, WatchState};
 pub use deployment::Deployment;
 pub use endpoint_slice::EndpointSlice;
-pub use error::{ErrorExt, graphql_error};
+pub use error::{ErrorExt, graphql_error, report};
 pub use event::Event;
 pub use filter::{Filter, Glob, ResourceFilter};
 pub use interface::AnyResource;

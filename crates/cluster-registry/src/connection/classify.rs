@@ -85,6 +85,11 @@ fn classify_status(status: &Status) -> ClusterError {
             ErrorCode::ClusterForbidden,
             format!("the API server does not let fleetgraph do this (403): {said}; grant it by RBAC"),
         ),
+        // kube's own words for a body that is no `Status`.
+        404 if status.reason == "Failed to parse error data" => (
+            ErrorCode::ClusterProtocol,
+            "something answered 404 that is not a Kubernetes API server; check the cluster's server URL".to_owned(),
+        ),
         404 => (ErrorCode::NotFound, format!("the API server has no such object or kind (404): {said}")),
         408 | 504 => (ErrorCode::ClusterTimeout, format!("the API server ran out of time: {said}; check its load")),
         410 => (

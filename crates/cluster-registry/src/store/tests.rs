@@ -251,6 +251,22 @@ fn a_malformed_object_is_left_out_counted_and_comes_back_when_it_is_well() {
 }
 
 #[test]
+fn a_malformed_object_that_a_relist_no_longer_shows_is_forgotten() {
+    let (store, mut writer, _) = store();
+    let bad =
+        Raw::from_text(r#"{"metadata":{"namespace":"ns0","name":"w1","resourceVersion":"8"},"home":17}"#);
+    writer.begin_list();
+    let listed = [one(0, 7), bad].iter().filter_map(|raw| writer.read_listed(raw)).collect();
+    writer.replace(listed);
+    assert_eq!(store.freshness(true).malformed, 1);
+    writer.begin_list();
+    let listed = writer.read_listed(&one(0, 7)).into_iter().collect();
+    writer.replace(listed);
+    let freshness = store.freshness(true);
+    assert_eq!((freshness.malformed, freshness.error), (0, None));
+}
+
+#[test]
 fn a_newer_version_that_is_malformed_takes_the_old_one_with_it() {
     let (store, mut writer, _) = store();
     let listed = writer.read_listed(&one(1, 7)).into_iter().collect();

@@ -3,7 +3,10 @@
 use std::{
     collections::HashSet,
     hash::{BuildHasher, RandomState},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use fleetgraph_core::{Error, ErrorCode, Kind, WatchState};
@@ -29,6 +32,8 @@ pub struct Writer<K: Kind> {
     /// Hashes of the names in `changes`; a collision only publishes early.
     touched: HashSet<u64>,
     malformed: HashSet<String>,
+    /// Those of the list that is being read.
+    malformed_listed: HashSet<String>,
     hasher: RandomState,
 }
 
@@ -68,8 +73,14 @@ impl<K: Kind> Writer<K> {
             changes: Vec::new(),
             touched: HashSet::new(),
             malformed: HashSet::new(),
+            malformed_listed: HashSet::new(),
             hasher: RandomState::new(),
         }
+    }
+
+    /// A list begins: what an unfinished one left is forgotten.
+    pub fn begin_list(&mut self) {
+        self.malformed_listed.clear();
     }
 
     /// Reads an object of a list. `None` if it is malformed, which is noted.
@@ -82,7 +93,11 @@ impl<K: Kind> Writer<K> {
         {
             return Some(Listed::Known(Arc::clone(known)));
         }
-        self.read(raw).map(|entry| Listed::New(Box::new(entry)))
+        let entry = self.read(raw);
+        if entry.is_none() && self.malformed_listed.len() < MALFORMED_NAMES {
+            self.malformed_listed.insert(malformed_key(namespace, name));
+        }
+        entry.map(|entry| Listed::New(Box::new(entry)))
     }
 
     /// Replaces the whole copy by a complete list; readers see the change at once. What is not listed any more
@@ -102,6 +117,8 @@ impl<K: Kind> Writer<K> {
             }
         }
         self.publish(first);
+        // What is malformed and not listed any more is gone.
+        self.malformed = std::mem::take(&mut self.malformed_listed);
         self.set_status(|status| {
             status.synced = true;
             status.state = WatchState::Live;
@@ -138,6 +155,7 @@ impl<K: Kind> Writer<K> {
     pub fn clear(&mut self) {
         self.next = Snapshot::default();
         self.changes.clear();
+        self.malformed.clear();
         self.publish(true);
     }
 
@@ -181,6 +199,15 @@ impl<K: Kind> Writer<K> {
         }
     }
 
+    /// Renews the count, and the error if it is about malformed objects: one about the watch goes before.
+    fn recount_malformed(&self) {
+        self.set_status(|status| {
+            if status.error.as_ref().is_some_and(|error| error.code == ErrorCode::MalformedObject) {
+                status.error = None;
+            }
+        });
+    }
+
     fn malformed_error(&self) -> Error {
         let example = self.malformed.iter().next().map_or("", String::as_str);
         Error::new(
@@ -200,13 +227,13 @@ impl<K: Kind> Writer<K> {
             let (meta, text) = raw::read(&K::META, raw.text())?;
             let columns = K::columns(&text)?;
             let body = self.hub.codec.encode(&text)?;
-            Ok(Entry { cluster: self.shared.cluster.clone(), meta, columns, change: 0, body })
+            Ok(Entry { cluster: self.shared.cluster.clone(), meta, columns, change: AtomicU64::new(0), body })
         };
         let (namespace, name) = raw.key();
         match read() {
             Ok(entry) => {
                 if !self.malformed.is_empty() && self.malformed.remove(&malformed_key(namespace, name)) {
-                    self.set_status(|status| status.error = None);
+                    self.recount_malformed();
                 }
                 Some(entry)
             }
@@ -218,7 +245,7 @@ impl<K: Kind> Writer<K> {
                 if self.malformed.len() < MALFORMED_NAMES {
                     self.malformed.insert(malformed_key(namespace, name));
                 }
-                self.set_status(|status| status.error = None);
+                self.recount_malformed();
                 None
             }
         }
@@ -264,33 +291,33 @@ impl<K: Kind> Writer<K> {
         if self.changes.is_empty() && !resync {
             return;
         }
-        let staged = std::mem::take(&mut self.changes);
         self.touched.clear();
-        let Self { shared, hub, next, .. } = self;
-        hub.publish(|numbers| {
-            let mut changes = Vec::with_capacity(if resync { 1 } else { staged.len() });
-            for (index, change) in staged.into_iter().enumerate() {
-                let number = numbers.of(if resync { 0 } else { index });
-                match change {
-                    Pending::Applied { old, mut new } => {
-                        new.change = number;
-                        let new = Arc::<Entry<K>>::from(new);
-                        next.insert(Arc::clone(&new));
-                        changes.push(Change::Applied { old, new });
-                    }
-                    Pending::Deleted { old } => {
-                        next.remove(&old.meta.namespace, &old.meta.name);
-                        changes.push(Change::Deleted { old });
-                    }
+        let mut changes = Vec::with_capacity(self.changes.len());
+        for change in self.changes.drain(..) {
+            match change {
+                Pending::Applied { old, new } => {
+                    let new = Arc::<Entry<K>>::from(new);
+                    self.next.insert(Arc::clone(&new));
+                    changes.push(Change::Applied { old, new });
+                }
+                Pending::Deleted { old } => {
+                    self.next.remove(&old.meta.namespace, &old.meta.name);
+                    changes.push(Change::Deleted { old });
                 }
             }
-            if resync {
-                changes.clear();
-                changes.push(Change::Resynced { cluster: shared.cluster.clone() });
+        }
+        if resync {
+            // Numbered as what is known already: a subscriber hears of the resync, not of each object.
+            let number = self.hub.next_number();
+            for change in &changes {
+                if let Change::Applied { new, .. } = change {
+                    new.change.store(number, Ordering::Release);
+                }
             }
-            shared.snapshot.store(Arc::new(next.clone()));
-            changes
-        });
+            changes = vec![Change::Resynced { cluster: self.shared.cluster.clone() }];
+        }
+        let shown = Arc::new(self.next.clone());
+        self.hub.publish(changes, || self.shared.snapshot.store(shown));
     }
 }
 

@@ -127,3 +127,53 @@ async fn under_churn_and_every_fault_in_turn_the_copy_ends_up_equal() {
     eprintln!("{compared} objects equal after {changes} changes");
     assert!(compared > 50);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_a_cluster_that_no_longer_accepts_us_stay_and_say_so() {
+    use testkit::{ControlPlane, Options};
+    let plane = ControlPlane::start(Options::bare("revoked")).await.unwrap();
+    plane.kubectl(&["-n", "default", "create", "serviceaccount", "fleetgraph"]).await.unwrap();
+    let binding = [
+        "create",
+        "clusterrolebinding",
+        "f",
+        "--clusterrole=cluster-admin",
+        "--serviceaccount=default:fleetgraph",
+    ];
+    plane.kubectl(&binding).await.unwrap();
+    let token = plane
+        .service_account_token("default", "fleetgraph", std::time::Duration::from_secs(3600))
+        .await
+        .unwrap();
+    let files = tempfile::tempdir().unwrap();
+    let (ca, token_file) = (files.path().join("ca.pem"), files.path().join("token"));
+    std::fs::write(&ca, plane.ca_pem()).unwrap();
+    std::fs::write(&token_file, token).unwrap();
+    let server = crate::server::Server::configured(&format!(
+        "clusters:\n  - id: revoked\n    auth_method: service_account\n    api_server_url: {}\n    service_account_token_file: {}\n    tls_config: {{ ca_file: {} }}\n",
+        plane.proxied_url(),
+        token_file.display(),
+        ca.display(),
+    ));
+    let query = "{ allNamespaces { name freshness { state } } }";
+    crate::client::until(server.http(), query, |data| {
+        data["allNamespaces"].as_array().is_some_and(|all| all.len() >= 4)
+    })
+    .await;
+    // The account is gone, and with it the token; the API server itself is well.
+    plane.kubectl(&["-n", "default", "delete", "serviceaccount", "fleetgraph"]).await.unwrap();
+    plane.fault(Fault::Reset).await.unwrap();
+    plane.heal().await.unwrap();
+    let answer = crate::client::until(server.http(), query, |data| {
+        data["allNamespaces"].as_array().unwrap().iter().all(|n| n["freshness"]["state"] == "STALE")
+    })
+    .await;
+    let deadline = std::time::Instant::now() + crate::bed::PATIENCE;
+    let mut errors = answer["errors"].clone();
+    while errors[0]["extensions"]["code"] != "CLUSTER_UNAUTHENTICATED" {
+        assert!(std::time::Instant::now() < deadline, "{errors}");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        errors = crate::client::answer(server.http(), query, serde_json::json!({})).await["errors"].clone();
+    }
+    assert_eq!(errors[0]["extensions"]["cluster"], "revoked");
+}

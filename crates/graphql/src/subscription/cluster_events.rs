@@ -1,9 +1,9 @@
 //! `clusterEvents`: clusters that come, go, or change their health.
 
 use async_graphql::{Context, SimpleObject, Subscription};
-use cluster_registry::{ClusterChange, ClusterDelta};
+use cluster_registry::{ClusterChange, ClusterDelta, unknown_cluster};
 use futures::{Stream, StreamExt};
-use kinds::{ClusterObject, DateTime, Viewer};
+use kinds::{ClusterObject, DateTime, Viewer, graphql_error};
 use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
 
 use crate::watch::EventType;
@@ -51,6 +51,11 @@ impl ClusterEvents {
     ) -> async_graphql::Result<impl Stream<Item = ClusterEvent> + use<>> {
         let viewer = Viewer::of(ctx)?;
         let scope = viewer.scope.clone();
+        if let Some(cluster) = &cluster
+            && viewer.registry.cluster(&scope, cluster).is_none()
+        {
+            return Err(graphql_error(&unknown_cluster(cluster)));
+        }
         let events = BroadcastStream::new(viewer.registry.cluster_events());
         Ok(events.filter_map(move |event| {
             let event = match event {

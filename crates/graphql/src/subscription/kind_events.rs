@@ -1,6 +1,6 @@
 //! `podEvents`, `deploymentEvents`, … one subscription for each kind of the table.
 
-use async_graphql::{Context, Object, Subscription};
+use async_graphql::{Context, ID, Object, Subscription};
 use fleetgraph_core::LabelSelector;
 use futures::{Stream, StreamExt};
 use kinds::{
@@ -78,6 +78,11 @@ macro_rules! kind_events {
                         self.0.object.clone().map(Resource::new)
                     }
 
+                    /// The cluster of the object, or of the resync; null if everything has to be read again.
+                    async fn cluster_id(&self) -> Option<ID> {
+                        self.0.cluster_id()
+                    }
+
                     /// When fleetgraph heard of it.
                     async fn timestamp(&self) -> DateTime {
                         DateTime(self.0.at)
@@ -131,6 +136,11 @@ macro_rules! kind_events {
 for_each_kind!(kind_events);
 
 impl<K: ResourceKind> WatchEvent<K> {
+    pub(super) fn cluster_id(&self) -> Option<ID> {
+        let cluster = self.object.as_ref().map(|object| &object.cluster).or(self.cluster.as_ref())?;
+        Some(ID(cluster.to_string()))
+    }
+
     /// The same event about another state of the object.
     fn with_object(&self, object: cluster_registry::Shared<K>) -> Self {
         Self {

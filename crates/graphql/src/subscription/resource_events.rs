@@ -1,6 +1,6 @@
 //! `resourceEvents`: changes of any kind.
 
-use async_graphql::{Context, SimpleObject, Subscription};
+use async_graphql::{Context, ID, SimpleObject, Subscription};
 use cluster_registry::Registry;
 use fleetgraph_core::{Error, Kind, Scope};
 use futures::{Stream, StreamExt, stream::BoxStream};
@@ -24,6 +24,8 @@ struct ResourceEvent {
     resource_type: &'static str,
     /// The object after the change; its last state if it was deleted; null for a resync only.
     resource: Option<AnyResource>,
+    /// The cluster of the object, or of the resync; null if everything has to be read again.
+    cluster_id: Option<ID>,
     /// When fleetgraph heard of it.
     timestamp: DateTime,
     /// One word for the object's state, such as `CrashLoopBackOff`, where it has one.
@@ -37,6 +39,7 @@ impl ResourceEvent {
         Self {
             event_type: event.kind,
             resource_type: K::META.kind,
+            cluster_id: event.cluster_id(),
             resource: event.object.map(|object| any(Resource::new(object))),
             timestamp: DateTime(event.at),
             reason,
