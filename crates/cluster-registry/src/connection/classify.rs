@@ -85,8 +85,9 @@ fn classify_status(status: &Status) -> ClusterError {
             ErrorCode::ClusterForbidden,
             format!("the API server does not let fleetgraph do this (403): {said}; grant it by RBAC"),
         ),
-        // kube's own words for a body that is no `Status`.
-        404 if status.reason == "Failed to parse error data" => (
+        // kube's own words for a body that is no `Status`. The plain text is what an API server answers for a group
+        // that it does not have.
+        404 if status.reason == "Failed to parse error data" && status.message.trim() != "404 page not found" => (
             ErrorCode::ClusterProtocol,
             "something answered 404 that is not a Kubernetes API server; check the cluster's server URL".to_owned(),
         ),

@@ -209,12 +209,14 @@ impl<K: Kind> Writer<K> {
     }
 
     fn malformed_error(&self) -> Error {
-        let example = self.malformed.iter().next().map_or("", String::as_str);
+        // One whose metadata can't be read has no name.
+        let example = self.malformed.iter().filter(|name| !name.is_empty()).min();
+        let example = example.map(|name| format!(" ({name}, for one)")).unwrap_or_default();
         Error::new(
             ErrorCode::MalformedObject,
             format!(
-                "{} of the {} in this cluster can't be decoded and are left out, {example} among them; the log has the \
-                 reason of each",
+                "{} of the {} in this cluster can't be decoded and are left out{example}; the log has the reason of \
+                 each",
                 self.malformed.len(),
                 K::META.plural,
             ),

@@ -156,9 +156,13 @@ async fn each_cluster_that_cannot_be_used_says_why_and_the_others_go_on() {
     assert_eq!((pods["objects"].as_i64(), pods["malformed"].as_i64()), (Some(2), Some(2)), "{pods}");
     assert_eq!(pods["errorCode"], "MALFORMED_OBJECT");
     assert!(pods["error"].as_str().unwrap().contains("log"));
-    let listed =
-        client::data(server.http(), r#"{ pods(cluster: "malformed") { name phase containers { name } } }"#)
-            .await;
+    let query = r#"{ pods(cluster: "malformed") { name phase containers { name } } }"#;
+    let answer = client::answer(server.http(), query, serde_json::json!({})).await;
+    assert_eq!(
+        answer["errors"][0]["extensions"]["code"], "MALFORMED_OBJECT",
+        "the rows are not all there are"
+    );
+    let listed = &answer["data"];
     let names: Vec<_> =
         listed["pods"].as_array().unwrap().iter().map(|pod| pod["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["well", "well-too"]);
