@@ -132,7 +132,11 @@ fn narrowed(filter: Option<Vec<String>>, cluster: String) -> Vec<String> {
 /// Selects, and adds an error for each cluster whose part may be old or incomplete.
 fn select<K: ResourceKind>(ctx: &Context<'_>, query: &Query<K>) -> async_graphql::Result<Selection<K>> {
     let viewer = Viewer::of(ctx)?;
+    // One span for each list of a request, below the transport's: what takes long in an answer is seen in its trace.
+    let span =
+        tracing::info_span!("graphql.list", kind = K::META.kind, rows = tracing::field::Empty).entered();
     let selection = viewer.registry.read(&viewer.scope).select(query).graphql()?;
+    span.record("rows", selection.rows.len());
     selection.problems.iter().for_each(|problem| report(ctx, problem));
     Ok(selection)
 }
