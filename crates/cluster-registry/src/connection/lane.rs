@@ -24,6 +24,9 @@ use tower::{BoxError, ServiceExt, util::BoxCloneSyncService};
 
 use super::classify::chain;
 
+/// Each try needs a farewell that crosses the request on the wire, so a second one is rare already.
+const MAX_TRIES: usize = 4;
+
 /// A hyper client with connections of its own.
 pub(super) type Pool = BoxCloneSyncService<Request<Body>, Response<Incoming>, legacy::Error>;
 
@@ -105,28 +108,34 @@ impl Lane {
         }
     }
 
+    /// Sends a request, and sends it again where it is certain that nobody took it up.
     pub(super) async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, BoxError> {
-        if !self.speaks_http2.load(Ordering::Acquire) {
-            return self.once(&self.http1, request).await;
-        }
-        let (begun, (request, again)) = (Instant::now(), twice(request));
-        let mut error = match self.once(&self.http2, request).await {
-            Ok(answer) => return Ok(answer),
-            Err(error) => error,
-        };
-        let Some(again) = again else { return Err(error) };
-        if is_cancelled(error.as_ref()) {
-            match self.failures.since(begun) {
-                Some(failure) => error = failure.into(),
-                // The connection that it waited for came and went, and it was not sent.
-                None => return self.once(&self.http2, again).await,
+        let (begun, mut request, mut tries) = (Instant::now(), request, 0);
+        loop {
+            tries += 1;
+            let http2 = self.speaks_http2.load(Ordering::Acquire);
+            let (sent, again) = twice(request);
+            let pool = if http2 { &self.http2 } else { &self.http1 };
+            let mut error = match self.once(pool, sent).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let Some(again) = again.filter(|_| http2 && tries < MAX_TRIES) else { return Err(error) };
+            let mut untouched = is_untouched(error.as_ref());
+            if is_cancelled(error.as_ref()) {
+                match self.failures.since(begun) {
+                    Some(failure) => error = failure.into(),
+                    // The connection that it waited for came and went.
+                    None => untouched = true,
+                }
             }
+            if chain(error.as_ref()).iter().any(|link| link.is::<NoHttp2>()) {
+                self.speaks_http2.store(false, Ordering::Release);
+            } else if !untouched {
+                return Err(error);
+            }
+            request = again;
         }
-        if chain(error.as_ref()).iter().any(|link| link.is::<NoHttp2>()) {
-            self.speaks_http2.store(false, Ordering::Release);
-            return self.once(&self.http1, again).await;
-        }
-        Err(error)
     }
 
     /// Sends a request on a pool. Requests wait for the connection that one of them makes; each gives up by itself,
@@ -148,6 +157,18 @@ fn twice(request: Request<Body>) -> (Request<Body>, Option<Request<Body>>) {
     let (parts, body) = request.into_parts();
     let again = copy.map(|body| Request::from_parts(parts.clone(), body));
     (Request::from_parts(parts, body), again)
+}
+
+/// Whether the server said that it did not take a request up: it came after its farewell to the connection, which API
+/// servers bid when they stop, after each refused credential, and at random behind load balancers
+/// (`--goaway-chance`). RFC 9113, section 8.7: such a request can be sent again, whatever its method.
+fn is_untouched(error: &(dyn StdError + 'static)) -> bool {
+    let refused = |error: &h2::Error| match error.reason() {
+        Some(h2::Reason::NO_ERROR) => error.is_go_away() && error.is_remote(),
+        Some(h2::Reason::REFUSED_STREAM) => error.is_reset() && error.is_remote(),
+        _ => false,
+    };
+    chain(error).iter().any(|link| link.downcast_ref::<h2::Error>().is_some_and(refused))
 }
 
 /// Whether hyper gave a request up before it was sent. Its pool's error has no public type; these are the texts.

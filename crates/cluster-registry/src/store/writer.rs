@@ -41,7 +41,7 @@ enum Pending<K: Kind> {
     /// The new entry has no number yet.
     Applied {
         old: Option<Shared<K>>,
-        new: Box<Entry<K>>,
+        new: Shared<K>,
     },
     Deleted {
         old: Shared<K>,
@@ -52,7 +52,7 @@ enum Pending<K: Kind> {
 pub enum Listed<K: Kind> {
     /// The store has this version already.
     Known(Shared<K>),
-    New(Box<Entry<K>>),
+    New(Shared<K>),
 }
 
 impl<K: Kind> Listed<K> {
@@ -97,7 +97,7 @@ impl<K: Kind> Writer<K> {
         if entry.is_none() && self.malformed_listed.len() < MALFORMED_NAMES {
             self.malformed_listed.insert(malformed_key(namespace, name));
         }
-        entry.map(|entry| Listed::New(Box::new(entry)))
+        entry.map(|entry| Listed::New(entry))
     }
 
     /// Replaces the whole copy by a complete list; readers see the change at once. What is not listed any more
@@ -129,7 +129,7 @@ impl<K: Kind> Writer<K> {
     /// Applies one object. Visible after [`Writer::commit`].
     pub fn apply(&mut self, raw: &Raw<K>) {
         match self.read(raw) {
-            Some(entry) => self.stage(Box::new(entry)),
+            Some(entry) => self.stage(entry),
             None => {
                 // Its newest state can't be read; the one before would be a lie.
                 let (namespace, name) = raw.key();
@@ -224,12 +224,13 @@ impl<K: Kind> Writer<K> {
         .of_cluster(&self.shared.cluster)
     }
 
-    fn read(&mut self, raw: &Raw<K>) -> Option<Entry<K>> {
-        let read = || -> Result<Entry<K>, Box<dyn std::error::Error>> {
+    fn read(&mut self, raw: &Raw<K>) -> Option<Shared<K>> {
+        let read = || -> Result<Shared<K>, Box<dyn std::error::Error>> {
             let (meta, text) = raw::read(&K::META, raw.text())?;
             let columns = K::columns(&text)?;
             let body = self.hub.codec.encode(&text)?;
-            Ok(Entry { cluster: self.shared.cluster.clone(), meta, columns, change: AtomicU64::new(0), body })
+            let cluster = self.shared.cluster.clone();
+            Ok(Arc::new(Entry { cluster, meta, columns, change: AtomicU64::new(0), body }))
         };
         let (namespace, name) = raw.key();
         match read() {
@@ -253,7 +254,7 @@ impl<K: Kind> Writer<K> {
         }
     }
 
-    fn stage(&mut self, entry: Box<Entry<K>>) {
+    fn stage(&mut self, entry: Shared<K>) {
         self.note_version(Some(&entry.meta.resource_version));
         let old = self.current(&entry.meta.namespace, &entry.meta.name);
         if old.as_ref().is_some_and(|old| same_version(&old.meta, &entry.meta)) {
@@ -293,12 +294,13 @@ impl<K: Kind> Writer<K> {
         if self.changes.is_empty() && !resync {
             return;
         }
-        self.touched.clear();
-        let mut changes = Vec::with_capacity(self.changes.len());
-        for change in self.changes.drain(..) {
+        // Taken, not drained: after a list they would keep the room of the whole list.
+        self.touched = HashSet::new();
+        let staged = std::mem::take(&mut self.changes);
+        let mut changes = Vec::with_capacity(staged.len());
+        for change in staged {
             match change {
                 Pending::Applied { old, new } => {
-                    let new = Arc::<Entry<K>>::from(new);
                     self.next.insert(Arc::clone(&new));
                     changes.push(Change::Applied { old, new });
                 }

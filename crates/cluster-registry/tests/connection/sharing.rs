@@ -96,3 +96,21 @@ async fn a_server_without_http2_is_asked_by_http1() {
     assert!(plane.proxy().open_connections() >= 10);
     ask(&connection).await.unwrap();
 }
+
+/// API servers behind a load balancer are told to send clients elsewhere now and then; a request that crosses the
+/// farewell on the wire was not taken up, and must not fail.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_bids_farewell_to_its_connections_loses_no_request() {
+    // As often as it can be told to.
+    let options = Options::bare("goaway").apiserver_arg("--goaway-chance=0.02");
+    let plane = ControlPlane::start(options).await.unwrap();
+    let mut spec = proxied(&plane);
+    (spec.qps, spec.burst) = (100_000.0, 100_000);
+    let connection = open(spec).await;
+    for _ in 0..40 {
+        for answer in join_all((0..50).map(|_| ask(&connection))).await {
+            answer.unwrap();
+        }
+    }
+    assert!(plane.proxy().accepted_connections() > 5, "the server bade no farewell");
+}
