@@ -5,15 +5,16 @@
 
 use std::{any::TypeId, sync::Arc, time::Duration};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use fleetgraph_core::{Error, Freshness, Kind, KindMeta, Timestamp, WatchState};
 use tokio::{sync::broadcast, time::sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    any::AnyStore,
     connection::{ClusterSpec, Connection},
     health::HealthSnapshot,
-    kinds::{AnyStore, AnyWriter, KindSet, Stores, WatchParts},
+    kinds::{AnyWriter, KindSet, Stores, WatchParts},
     settings::Settings,
     store::Store,
     watch::ListSlots,
@@ -33,11 +34,23 @@ pub struct Cluster {
     stores: Stores,
     /// In the order of the kind table.
     order: Vec<Arc<dyn AnyStore>>,
+    /// Those of kinds that the cluster has besides, and that come and go.
+    open: ArcSwap<Vec<Open>>,
+    /// What further watches need; there once the connection is.
+    parts: ArcSwapOption<WatchParts>,
     connection: ArcSwapOption<Connection>,
     /// Why there is no connection.
     config_error: ArcSwapOption<Error>,
     cancel: CancellationToken,
     tasks: TaskTracker,
+}
+
+/// The copy of a kind that is watched for as long as it is asked for.
+#[derive(Clone)]
+struct Open {
+    store: Arc<dyn AnyStore>,
+    namespace: Option<String>,
+    cancel: CancellationToken,
 }
 
 /// Something happened to a cluster as a whole.
@@ -77,13 +90,15 @@ impl Cluster {
             added: Timestamp::now(),
             stores,
             order,
+            open: ArcSwap::default(),
+            parts: ArcSwapOption::empty(),
             connection: ArcSwapOption::empty(),
             config_error: ArcSwapOption::empty(),
             cancel: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
         let supervisor =
-            Supervisor { cluster: Arc::clone(&cluster), slots, resync: settings.resync_period, events };
+            Supervisor { cluster: Arc::clone(&cluster), slots, settings: settings.clone(), events };
         cluster.tasks.spawn(supervisor.run(writers));
         cluster
     }
@@ -136,7 +151,54 @@ impl Cluster {
     /// How current each kind's copy is, in the order of the kind table.
     pub fn freshness(&self) -> impl Iterator<Item = (&'static KindMeta, Freshness)> + '_ {
         let reachable = self.reachable();
-        self.order.iter().map(move |store| (store.meta(), store.freshness(reachable)))
+        self.stores().into_iter().map(move |store| (store.kind(), store.freshness(reachable)))
+    }
+
+    /// The copies of all kinds: those of the kind table in its order, then those that are known at run time only.
+    #[must_use]
+    pub fn stores(&self) -> Vec<Arc<dyn AnyStore>> {
+        let open = self.open.load();
+        self.order.iter().chain(open.iter().map(|open| &open.store)).map(Arc::clone).collect()
+    }
+
+    /// The copies of the kinds that a type stands for which is known at run time only.
+    #[must_use]
+    pub fn open_stores(&self) -> Vec<Arc<dyn AnyStore>> {
+        self.open.load().iter().map(|open| Arc::clone(&open.store)).collect()
+    }
+
+    /// Starts to watch a kind. `false` if that can't be yet, because there is no connection.
+    pub(crate) fn open(
+        &self,
+        store: Arc<dyn AnyStore>,
+        writer: Box<dyn AnyWriter>,
+        namespace: Option<String>,
+    ) -> bool {
+        let Some(parts) = self.parts.load_full().filter(|_| !self.cancel.is_cancelled()) else {
+            return false;
+        };
+        let cancel = self.cancel.child_token();
+        let parts = WatchParts { namespace: namespace.clone(), ..WatchParts::clone(&parts) };
+        self.open.rcu(|open| {
+            let mut open = Vec::clone(open);
+            open.push(Open {
+                store: Arc::clone(&store),
+                namespace: namespace.clone(),
+                cancel: cancel.clone(),
+            });
+            open
+        });
+        self.tasks.spawn(writer.run(parts, cancel));
+        true
+    }
+
+    /// Ends the watch of a kind that was opened; its copy is gone from every answer at once.
+    pub(crate) fn close(&self, kind: &'static KindMeta, namespace: Option<&str>) {
+        let is_it =
+            |open: &Open| std::ptr::eq(open.store.kind(), kind) && open.namespace.as_deref() == namespace;
+        let closed =
+            self.open.rcu(|open| open.iter().filter(|open| !is_it(open)).cloned().collect::<Vec<_>>());
+        closed.iter().filter(|open| is_it(open)).for_each(|open| open.cancel.cancel());
     }
 
     /// Whether the cluster answers, and each kind was listed once, as far as the cluster has it and lets us.
@@ -144,7 +206,7 @@ impl Cluster {
     pub fn ready(&self) -> bool {
         self.config_error().is_none()
             && self.reachable()
-            && self.freshness().all(|(_, freshness)| {
+            && self.order.iter().map(|store| store.freshness(true)).all(|freshness| {
                 freshness.synced || matches!(freshness.state, WatchState::Absent | WatchState::Forbidden)
             })
     }
@@ -169,7 +231,7 @@ impl Cluster {
 struct Supervisor {
     cluster: Arc<Cluster>,
     slots: ListSlots,
-    resync: Duration,
+    settings: Settings,
     events: broadcast::Sender<ClusterDelta>,
 }
 
@@ -186,14 +248,19 @@ impl Supervisor {
             .ok()
             .and_then(|health| health.version.as_ref().map(|v| (v.major, v.minor)))
             .is_some_and(|version| version >= (1, STREAMS_LISTS_FROM));
+        let parts = WatchParts {
+            client: connection.client(),
+            breaker: connection.breaker().clone(),
+            slots: self.slots.clone(),
+            resync: self.settings.resync_period,
+            streamed,
+            metadata_only: false,
+            namespace: None,
+        };
+        self.cluster.parts.store(Some(Arc::new(parts.clone())));
         for writer in writers {
-            let parts = WatchParts {
-                client: connection.client(),
-                breaker: connection.breaker().clone(),
-                slots: self.slots.clone(),
-                resync: self.resync,
-                streamed,
-            };
+            let metadata_only = self.settings.metadata_only.iter().any(|name| writer.kind().answers_to(name));
+            let parts = WatchParts { metadata_only, ..parts.clone() };
             self.cluster.tasks.spawn(writer.run(parts, cancel.clone()));
         }
         let _ = cancel.run_until_cancelled(self.announce_health(&connection)).await;

@@ -13,7 +13,7 @@ use std::{
 use fleetgraph_core::{ClusterId, Kind, Timestamp};
 use tokio::sync::broadcast;
 
-use crate::{codec::Codec, entry::Shared};
+use crate::entry::Shared;
 
 /// How many changes a subscriber may be behind before it has to catch up from the stores.
 const BROADCAST: usize = 4096;
@@ -50,7 +50,6 @@ pub struct Missed<K: Kind> {
 pub struct Hub<K: Kind> {
     log: Mutex<Log<K>>,
     deltas: broadcast::Sender<Arc<Delta<K>>>,
-    pub(crate) codec: Codec,
 }
 
 struct Log<K: Kind> {
@@ -65,7 +64,6 @@ impl<K: Kind> Default for Hub<K> {
         Self {
             log: Mutex::new(Log { last: 0, tombstones: VecDeque::new(), forgotten: 0 }),
             deltas: broadcast::Sender::new(BROADCAST),
-            codec: Codec::default(),
         }
     }
 }

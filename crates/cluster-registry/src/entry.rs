@@ -13,7 +13,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use fleetgraph_core::{ClusterId, Kind, Meta};
+use fleetgraph_core::{ClusterId, Health, Kind, KindMeta, Meta};
 
 use crate::codec::{Body, DecodeError};
 
@@ -35,6 +35,21 @@ impl<K: Kind> Entry<K> {
     /// When the stored bytes are damaged.
     pub fn json(&self) -> Result<String, DecodeError> {
         self.body.decode()
+    }
+
+    /// The kind of the object.
+    #[must_use]
+    pub fn kind(&self) -> &'static KindMeta {
+        K::kind_of(&self.columns)
+    }
+
+    /// How the object is doing.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        if self.meta.deleted.is_some() {
+            return Health::progressing("Terminating");
+        }
+        K::health(&self.columns)
     }
 
     /// The number of the change that made the entry visible; grows over the kind's whole fleet.

@@ -6,11 +6,13 @@ use std::{
     sync::Arc,
 };
 
-use fleetgraph_core::{ClusterId, Freshness, Kind, KindMeta};
+use fleetgraph_core::{ClusterId, Kind, KindMeta};
 use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    any::AnyStore,
+    codec::Codec,
     delta::Hub,
     store::{self, Store, Writer},
     watch::{ListSlots, Watch},
@@ -20,29 +22,36 @@ use crate::{
 #[derive(Default, Clone)]
 pub struct KindSet {
     kinds: Vec<Arc<dyn WatchedKind>>,
+    /// Types that stand for kinds which are only known at run time, by their hubs.
+    open: Vec<Arc<dyn Any + Send + Sync>>,
 }
 
 impl KindSet {
     /// Adds a kind.
     #[must_use]
     pub fn with<K: Kind>(mut self) -> Self {
-        self.kinds.push(Arc::new(Watched::<K> { hub: Arc::new(Hub::default()) }));
+        self.kinds.push(Arc::new(Watched::<K> { hub: Arc::default(), codec: Arc::default() }));
         self
     }
 
-    /// Keeps the kinds whose plural, singular or kind name is listed; all if none is.
+    /// Adds a type that stands for kinds which clusters have besides; see [`crate::Registry::watch`].
+    #[must_use]
+    pub fn with_open<K: Kind>(mut self) -> Self {
+        self.open.push(Arc::new(Hub::<K>::default()));
+        self
+    }
+
+    /// Keeps the kinds whose plural, singular or kind name is listed; if none is, those that are watched by
+    /// default.
     #[must_use]
     pub fn only(mut self, names: &[String]) -> Self {
-        if !names.is_empty() {
-            self.kinds.retain(|kind| {
-                let meta = kind.meta();
-                names.iter().any(|name| {
-                    [meta.plural, meta.singular, meta.kind]
-                        .iter()
-                        .any(|known| known.eq_ignore_ascii_case(name))
-                })
-            });
-        }
+        self.kinds.retain(|kind| {
+            if names.is_empty() {
+                kind.by_default()
+            } else {
+                names.iter().any(|name| kind.meta().answers_to(name))
+            }
+        });
         self
     }
 
@@ -51,7 +60,8 @@ impl KindSet {
     }
 
     pub(crate) fn hub<K: Kind>(&self) -> Option<Arc<Hub<K>>> {
-        self.kinds.iter().find_map(|kind| kind.hub().downcast::<Hub<K>>().ok())
+        let hubs = self.kinds.iter().map(|kind| kind.hub()).chain(self.open.iter().map(Arc::clone));
+        hubs.into_iter().find_map(|hub| hub.downcast::<Hub<K>>().ok())
     }
 
     /// The names of the kinds.
@@ -64,36 +74,35 @@ impl KindSet {
 /// A kind, its type erased.
 pub(crate) trait WatchedKind: Send + Sync {
     fn meta(&self) -> &'static KindMeta;
+    fn by_default(&self) -> bool;
     fn hub(&self) -> Arc<dyn Any + Send + Sync>;
     /// Makes the store of a cluster, and what will fill it.
     fn store(&self, cluster: &ClusterId) -> (Arc<dyn AnyStore>, Box<dyn AnyWriter>);
 }
 
-/// The read handle of a kind, its type erased.
-pub(crate) trait AnyStore: Send + Sync {
-    fn meta(&self) -> &'static KindMeta;
-    fn freshness(&self, reachable: bool) -> Freshness;
-    fn settled(&self) -> bool;
-    fn typed(&self) -> &(dyn Any + Send + Sync);
-}
-
 /// What a watch needs besides its kind.
+#[derive(Clone)]
 pub(crate) struct WatchParts {
     pub client: kube::Client,
     pub breaker: crate::breaker::Breaker,
     pub slots: ListSlots,
     pub resync: std::time::Duration,
     pub streamed: bool,
+    pub metadata_only: bool,
+    /// Only this namespace; all if `None`.
+    pub namespace: Option<String>,
 }
 
 /// The writer of a kind, its type erased.
 pub(crate) trait AnyWriter: Send {
     /// Watches until cancelled; then drops the copy.
     fn run(self: Box<Self>, parts: WatchParts, cancel: CancellationToken) -> BoxFuture<'static, ()>;
+    fn kind(&self) -> &'static KindMeta;
 }
 
 struct Watched<K: Kind> {
     hub: Arc<Hub<K>>,
+    codec: Arc<Codec>,
 }
 
 struct Pending<K: Kind> {
@@ -107,33 +116,29 @@ impl<K: Kind> WatchedKind for Watched<K> {
         &K::META
     }
 
+    fn by_default(&self) -> bool {
+        K::BY_DEFAULT
+    }
+
     fn hub(&self) -> Arc<dyn Any + Send + Sync> {
         Arc::<Hub<K>>::clone(&self.hub)
     }
 
     fn store(&self, cluster: &ClusterId) -> (Arc<dyn AnyStore>, Box<dyn AnyWriter>) {
-        let (store, writer) = store::new::<K>(cluster.clone(), Arc::clone(&self.hub));
-        let pending = Pending { cluster: cluster.clone(), store: store.clone(), writer };
-        (Arc::new(store), Box::new(pending))
+        pair::<K>(cluster, &K::META, Arc::clone(&self.codec), Arc::clone(&self.hub))
     }
 }
 
-impl<K: Kind> AnyStore for Store<K> {
-    fn meta(&self) -> &'static KindMeta {
-        &K::META
-    }
-
-    fn freshness(&self, reachable: bool) -> Freshness {
-        Store::freshness(self, reachable)
-    }
-
-    fn settled(&self) -> bool {
-        Store::settled(self)
-    }
-
-    fn typed(&self) -> &(dyn Any + Send + Sync) {
-        self
-    }
+/// Makes the store of a kind of a cluster, and what will fill it.
+pub(crate) fn pair<K: Kind>(
+    cluster: &ClusterId,
+    kind: &'static KindMeta,
+    codec: Arc<Codec>,
+    hub: Arc<Hub<K>>,
+) -> (Arc<dyn AnyStore>, Box<dyn AnyWriter>) {
+    let (store, writer) = store::new::<K>(cluster.clone(), kind, codec, hub);
+    let pending = Pending { cluster: cluster.clone(), store: store.clone(), writer };
+    (Arc::new(store), Box::new(pending))
 }
 
 impl<K: Kind> AnyWriter for Pending<K> {
@@ -146,11 +151,17 @@ impl<K: Kind> AnyWriter for Pending<K> {
                 slots: parts.slots,
                 resync: parts.resync,
                 streamed: parts.streamed,
+                metadata_only: parts.metadata_only,
+                namespace: parts.namespace,
                 writer: self.writer,
                 last_event: self.store.last_event_cell(),
             };
             watch.run(cancel).await.clear();
         })
+    }
+
+    fn kind(&self) -> &'static KindMeta {
+        self.store.kind()
     }
 }
 

@@ -9,6 +9,7 @@
 //!
 //! It is generic over [`fleetgraph_core::Kind`] and does not know the table of kinds.
 
+mod any;
 pub mod breaker;
 mod cluster;
 mod codec;
@@ -25,6 +26,7 @@ mod settings;
 mod store;
 mod watch;
 
+pub use any::{AnyEntry, AnyReader, AnyStore, Found, SharedAny};
 pub use cluster::{Cluster, ClusterChange, ClusterDelta};
 pub use codec::DecodeError;
 pub use delta::{Change, Delta, Hub, Missed};

@@ -17,7 +17,7 @@ use std::{
 use bytes::Bytes;
 use fleetgraph_core::Timestamp;
 use futures::future::BoxFuture;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, header};
 use http_body::{Frame, SizeHint};
 use kube::client::Body;
 use tokio::sync::watch;
@@ -29,16 +29,22 @@ struct Observe {
     inner: kube::Client,
     established: Arc<watch::Sender<u64>>,
     last_event: Arc<AtomicI64>,
+    metadata_only: bool,
 }
+
+/// What makes the API server leave out everything but the metadata.
+const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+const METADATA_WATCH: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 
 /// A client for one watch. The receiver changes each time that a watch request is answered with success.
 pub(crate) fn observed(
     client: kube::Client,
     last_event: Arc<AtomicI64>,
+    metadata_only: bool,
 ) -> (kube::Client, watch::Receiver<u64>) {
     let (sender, receiver) = watch::channel(0);
     let namespace = client.default_namespace().to_owned();
-    let service = Observe { inner: client, established: Arc::new(sender), last_event };
+    let service = Observe { inner: client, established: Arc::new(sender), last_event, metadata_only };
     (kube::Client::new(service, namespace), receiver)
 }
 
@@ -52,11 +58,15 @@ impl Service<Request<Body>> for Observe {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let watches = request
             .uri()
             .query()
             .is_some_and(|query| query.split('&').any(|pair| pair == "watch=true" || pair == "watch=1"));
+        if self.metadata_only {
+            let accept = if watches { METADATA_WATCH } else { METADATA_LIST };
+            request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static(accept));
+        }
         let client = self.inner.clone();
         let (established, last_event) = (Arc::clone(&self.established), Arc::clone(&self.last_event));
         Box::pin(async move {

@@ -82,20 +82,20 @@ impl<'de, K> Deserialize<'de> for Raw<K> {
 }
 
 impl<K: Kind> kube::Resource for Raw<K> {
-    type DynamicType = ();
+    type DynamicType = &'static KindMeta;
     type Scope = kube::core::DynamicResourceScope;
 
-    fn kind((): &()) -> Cow<'_, str> {
-        K::META.kind.into()
+    fn kind<'a>(kind: &'a &'static KindMeta) -> Cow<'a, str> {
+        kind.kind.into()
     }
-    fn group((): &()) -> Cow<'_, str> {
-        K::META.group.into()
+    fn group<'a>(kind: &'a &'static KindMeta) -> Cow<'a, str> {
+        kind.group.into()
     }
-    fn version((): &()) -> Cow<'_, str> {
-        K::META.version.into()
+    fn version<'a>(kind: &'a &'static KindMeta) -> Cow<'a, str> {
+        kind.version.into()
     }
-    fn plural((): &()) -> Cow<'_, str> {
-        K::META.plural.into()
+    fn plural<'a>(kind: &'a &'static KindMeta) -> Cow<'a, str> {
+        kind.plural.into()
     }
     fn meta(&self) -> &ObjectMeta {
         &self.watched
@@ -267,6 +267,7 @@ mod tests {
         plural: "deployments",
         singular: "deployment",
         namespaced: true,
+        rules: &[],
     };
 
     #[test]

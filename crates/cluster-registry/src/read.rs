@@ -11,6 +11,7 @@ use fleetgraph_core::{
 };
 
 use crate::{
+    any::AnyStore,
     cluster::Cluster,
     entry::{Entry, Shared},
     registry::{Clusters, Registry},
@@ -129,7 +130,8 @@ impl<K: Kind> Reader<'_, K> {
         self.check_watched()?;
         query.fields.check(&K::META, K::FIELDS)?;
         let clusters = self.chosen(query.clusters.as_deref())?;
-        let problems = clusters.iter().filter_map(|cluster| problem::<K>(cluster)).collect();
+        let problems =
+            clusters.iter().filter_map(|cluster| problem(cluster, cluster.store::<K>()?)).collect();
         let namespaces: BTreeSet<&str> = query.namespaces.iter().map(String::as_str).collect();
         let key = key::<K>(query);
         let limit = query.page.limit;
@@ -197,7 +199,7 @@ impl<K: Kind> Reader<'_, K> {
             return Some(error);
         }
         let cluster = self.clusters.get(cluster)?;
-        self.scope.allows_cluster(&cluster.spec().id).then(|| problem::<K>(cluster))?
+        self.scope.allows_cluster(&cluster.spec().id).then(|| problem(cluster, cluster.store::<K>()?))?
     }
 
     fn check_watched(&self) -> Result<(), Error> {
@@ -321,11 +323,10 @@ fn segments<'a, K: Kind>(
 }
 
 /// Why a cluster's part of an answer may be old or incomplete.
-fn problem<K: Kind>(cluster: &Cluster) -> Option<Error> {
-    let store = cluster.store::<K>()?;
+pub(crate) fn problem(cluster: &Cluster, store: &dyn AnyStore) -> Option<Error> {
     let freshness = store.freshness(cluster.reachable());
     let id = &cluster.spec().id;
-    let plural = K::META.plural;
+    let plural = store.kind().plural;
     let cause = freshness.error.clone().or_else(|| cluster.config_error());
     let reason = || cause.as_ref().map(|e| format!(": {}", e.message)).unwrap_or_default();
     let error = match freshness.state {

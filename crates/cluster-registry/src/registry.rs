@@ -1,7 +1,11 @@
 //! All clusters of the fleet. Clusters come and go at run time; readers take the table as it is at the moment,
 //! without a lock.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, PoisonError},
+};
 
 use arc_swap::ArcSwap;
 use fleetgraph_core::{ClusterId, Error, Kind, KindMeta, Scope, Timestamp};
@@ -9,9 +13,10 @@ use tokio::sync::{Mutex, Semaphore, broadcast};
 
 use crate::{
     cluster::{Cluster, ClusterChange, ClusterDelta},
+    codec::Codec,
     connection::ClusterSpec,
     delta::Hub,
-    kinds::KindSet,
+    kinds::{KindSet, pair},
     settings::Settings,
 };
 
@@ -34,6 +39,9 @@ struct Inner {
     changing: Mutex<()>,
     list_slots: Arc<Semaphore>,
     events: broadcast::Sender<ClusterDelta>,
+    /// The compressors of kinds that are known at run time only; one for all clusters, so that they share a
+    /// dictionary. Never on a read path.
+    codecs: std::sync::Mutex<HashMap<Cow<'static, str>, Arc<Codec>>>,
 }
 
 impl Registry {
@@ -49,6 +57,7 @@ impl Registry {
             changing: Mutex::new(()),
             list_slots,
             events: broadcast::Sender::new(CLUSTER_EVENTS),
+            codecs: std::sync::Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -119,6 +128,29 @@ impl Registry {
     #[must_use]
     pub fn hub<K: Kind>(&self) -> Option<Arc<Hub<K>>> {
         self.inner.kinds.hub::<K>()
+    }
+
+    /// Starts to watch a kind that is known at run time only in one cluster, in all its namespaces or in one.
+    /// `K` is the type that stands for it. `false` if the cluster has no connection yet, or `K` was not declared
+    /// with [`KindSet::with_open`].
+    pub fn watch<K: Kind>(
+        &self,
+        cluster: &Cluster,
+        kind: &'static KindMeta,
+        namespace: Option<String>,
+    ) -> bool {
+        let Some(hub) = self.hub::<K>() else { return false };
+        let codec = {
+            let mut codecs = self.inner.codecs.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(codecs.entry(kind.resource()).or_default())
+        };
+        let (store, writer) = pair::<K>(&cluster.spec().id, kind, codec, hub);
+        cluster.open(store, writer, namespace)
+    }
+
+    /// Ends a watch that [`Registry::watch`] began.
+    pub fn unwatch(&self, cluster: &Cluster, kind: &'static KindMeta, namespace: Option<&str>) {
+        cluster.close(kind, namespace);
     }
 
     /// What happens to clusters as a whole, from now on.

@@ -11,8 +11,10 @@ pub struct Settings {
     pub concurrent_lists_per_cluster: usize,
     /// How often each watch is listed again in full and compared; zero for never.
     pub resync_period: Duration,
-    /// Kinds (plural names) to watch; all if empty.
+    /// Kinds (plural names) to watch; those that are watched by default if empty.
     pub watch_resources: Vec<String>,
+    /// Kinds (plural names) of which only the metadata is asked for.
+    pub metadata_only: Vec<String>,
 }
 
 impl Default for Settings {
@@ -22,6 +24,7 @@ impl Default for Settings {
             concurrent_lists_per_cluster: 4,
             resync_period: Duration::from_secs(600),
             watch_resources: Vec::new(),
+            metadata_only: vec!["secrets".to_owned()],
         }
     }
 }

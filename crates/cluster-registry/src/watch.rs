@@ -50,6 +50,10 @@ pub(crate) struct Watch<K: Kind> {
     pub resync: Duration,
     /// Whether the server can send the list as a watch.
     pub streamed: bool,
+    /// Whether only the metadata of the objects is asked for.
+    pub metadata_only: bool,
+    /// Only this namespace; all if `None`.
+    pub namespace: Option<String>,
     pub writer: Writer<K>,
     pub last_event: Arc<std::sync::atomic::AtomicI64>,
 }
@@ -80,8 +84,13 @@ impl<K: Kind> Watch<K> {
     pub(crate) async fn run(mut self, cancel: CancellationToken) -> Writer<K> {
         let mut failures = 0;
         loop {
-            let (client, established) = observed(self.client.clone(), Arc::clone(&self.last_event));
-            let api: Api<Raw<K>> = Api::all_with(client, &());
+            let (client, established) =
+                observed(self.client.clone(), Arc::clone(&self.last_event), self.metadata_only);
+            let kind = self.writer.kind();
+            let api: Api<Raw<K>> = match &self.namespace {
+                Some(namespace) => Api::namespaced_with(client, namespace, &kind),
+                None => Api::all_with(client, &kind),
+            };
             let config = watcher::Config {
                 page_size: Some(PAGE),
                 initial_list_strategy: if self.streamed {
@@ -94,10 +103,12 @@ impl<K: Kind> Watch<K> {
             let left = self.follow(watcher(api, config), established, &mut failures, &cancel).await;
             match left {
                 Left::Cancelled => return self.writer,
-                Left::Resync => tracing::debug!(cluster = %self.cluster, kind = K::META.kind, "resync"),
+                Left::Resync => {
+                    tracing::debug!(cluster = %self.cluster, kind = self.writer.kind().kind, "resync")
+                }
                 Left::ListAgain => {}
                 Left::NotStreamed => {
-                    tracing::info!(cluster = %self.cluster, kind = K::META.kind, "the server does not stream lists; using pages");
+                    tracing::info!(cluster = %self.cluster, kind = self.writer.kind().kind, "the server does not stream lists; using pages");
                     self.streamed = false;
                 }
             }
@@ -217,7 +228,7 @@ impl<K: Kind> Watch<K> {
 
     /// Notes an error.
     fn failed(&mut self, error: &watcher::Error) -> ErrorCode {
-        let error = classify_watch(error, &K::META).of_cluster(&self.cluster);
+        let error = classify_watch(error, self.writer.kind()).of_cluster(&self.cluster);
         let state = match error.code {
             ErrorCode::ClusterForbidden => WatchState::Forbidden,
             ErrorCode::NotFound => WatchState::Absent,
@@ -226,11 +237,11 @@ impl<K: Kind> Watch<K> {
         };
         // History that is gone is the normal way into a relist, not a fault.
         if error.code == ErrorCode::ClusterGone {
-            tracing::debug!(cluster = %self.cluster, kind = K::META.kind, "the watch's history is gone; listing again");
+            tracing::debug!(cluster = %self.cluster, kind = self.writer.kind().kind, "the watch's history is gone; listing again");
             self.writer.set_state(state, None);
             return error.code;
         }
-        tracing::warn!(cluster = %self.cluster, kind = K::META.kind, code = %error.code, "watch failed: {}", error.message);
+        tracing::warn!(cluster = %self.cluster, kind = self.writer.kind().kind, code = %error.code, "watch failed: {}", error.message);
         let code = error.code;
         self.writer.set_state(state, Some(error));
         code

@@ -24,6 +24,7 @@ impl Kind for Namespace {
         plural: "namespaces",
         singular: "namespace",
         namespaced: false,
+        rules: &[],
     };
     type Columns = ();
     fn columns(_: &str) -> Result<(), serde_json::Error> {
@@ -42,6 +43,7 @@ impl Kind for Absent {
         plural: "absents",
         singular: "absent",
         namespaced: true,
+        rules: &[],
     };
     type Columns = ();
     fn columns(_: &str) -> Result<(), serde_json::Error> {

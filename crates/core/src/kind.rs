@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::{FieldSelector, Istr, Labels, Timestamp};
+use crate::{FieldSelector, Health, Istr, LabelSelector, Labels, ReferenceRule, Relation, Timestamp};
 
 /// The names of a kind, as the API server knows them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -15,9 +15,38 @@ pub struct KindMeta {
     pub plural: &'static str,
     pub singular: &'static str,
     pub namespaced: bool,
+    /// Where objects of a kind that is known at run time only name others.
+    pub rules: &'static [ReferenceRule],
 }
 
 impl KindMeta {
+    /// `pods`, `deployments.apps`: the name that is unique in a cluster.
+    #[must_use]
+    pub fn resource(&self) -> Cow<'static, str> {
+        if self.group.is_empty() {
+            Cow::Borrowed(self.plural)
+        } else {
+            Cow::Owned(format!("{}.{}", self.plural, self.group))
+        }
+    }
+
+    /// Whether a resource's name, `deployments.apps`, is that of this kind.
+    #[must_use]
+    pub fn is_resource(&self, name: &str) -> bool {
+        match name.strip_prefix(self.plural) {
+            Some("") => self.group.is_empty(),
+            Some(rest) => rest.strip_prefix('.').is_some_and(|group| group == self.group),
+            None => false,
+        }
+    }
+
+    /// Whether a name that a person writes means this kind: `pods`, `pod`, `Pod`, `deployments.apps`.
+    #[must_use]
+    pub fn answers_to(&self, name: &str) -> bool {
+        [self.plural, self.singular, self.kind].iter().any(|known| known.eq_ignore_ascii_case(name))
+            || self.is_resource(name)
+    }
+
     /// `v1`, `apps/v1`.
     #[must_use]
     pub fn api_version(&self) -> Cow<'static, str> {
@@ -40,8 +69,27 @@ pub enum IndexKey<'a> {
     /// lies in the same cluster; its namespace is empty if it is cluster-scoped.
     Ref { relation: &'static str, namespace: &'a str, name: &'a str },
     /// Objects whose selector is filed under this pair, one of those that it requires. Whoever carries labels
-    /// finds the selectors that may match it under each of them.
+    /// finds the selectors that may match it under each of them, and under the empty pair: there are those that
+    /// require no pair. See [`LabelSelector::filed_under`].
     Selector { namespace: &'a str, key: &'a str, value: &'a str },
+}
+
+/// A word of an object that people search for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Text<'a> {
+    /// A container image.
+    Image(&'a str),
+    /// An IP address or a host name.
+    Address(&'a str),
+}
+
+impl<'a> Text<'a> {
+    #[must_use]
+    pub fn as_str(self) -> &'a str {
+        match self {
+            Self::Image(text) | Self::Address(text) => text,
+        }
+    }
 }
 
 /// A Kubernetes kind, known at compile time.
@@ -51,11 +99,58 @@ pub trait Kind: Sized + Send + Sync + 'static {
     /// What lists, filters and sorts need of an object; everything else is decoded on demand.
     type Columns: Send + Sync + 'static;
 
+    /// Whether the kind is watched where the configuration does not list kinds.
+    const BY_DEFAULT: bool = true;
+
     /// Reads the columns from an object's JSON, `metadata.managedFields` already removed.
     ///
     /// # Errors
     /// When a field has a type that the API does not allow. A missing or null field is never an error.
     fn columns(object: &str) -> Result<Self::Columns, serde_json::Error>;
+
+    /// The same for a type that stands for several kinds, of which `kind` is the object's.
+    ///
+    /// # Errors
+    /// As [`Kind::columns`].
+    fn columns_of(kind: &'static KindMeta, object: &str) -> Result<Self::Columns, serde_json::Error> {
+        let _ = kind;
+        Self::columns(object)
+    }
+
+    /// The kind of an object, for a type that stands for several.
+    fn kind_of(columns: &Self::Columns) -> &'static KindMeta {
+        let _ = columns;
+        &Self::META
+    }
+
+    /// Takes out of an object's JSON what must not be kept. It is called before anything else reads the text.
+    fn redact(object: String) -> Result<String, serde_json::Error> {
+        Ok(object)
+    }
+
+    /// How an object is doing, by its status. That it is being deleted is seen elsewhere.
+    fn health(columns: &Self::Columns) -> Health {
+        let _ = columns;
+        Health::healthy()
+    }
+
+    /// Emits what a free-text search looks at besides names and labels.
+    fn texts<'a>(columns: &'a Self::Columns, emit: &mut dyn FnMut(Text<'a>)) {
+        let _ = (columns, emit);
+    }
+
+    /// The relations whose references [`Kind::references`] emits.
+    const RELATIONS: &'static [Relation] = &[];
+
+    /// The relation of a kind that selects pods of its namespace by their labels. It is not among
+    /// [`Kind::RELATIONS`].
+    const SELECTS: Option<&'static Relation> = None;
+
+    /// What [`Kind::SELECTS`] selects; `None` if an object selects nothing.
+    fn selector(columns: &Self::Columns) -> Option<LabelSelector> {
+        let _ = columns;
+        None
+    }
 
     /// Emits the declared references of an object. Labels and owners are indexed for every kind.
     fn references<'a>(meta: &'a Meta, columns: &'a Self::Columns, emit: &mut dyn FnMut(IndexKey<'a>)) {

@@ -6,22 +6,26 @@
 
 pub mod error;
 pub mod freshness;
+pub mod health;
 pub mod id;
 pub mod intern;
 pub mod kind;
 pub mod page;
 pub mod quantity;
+pub mod relation;
 pub mod scope;
 pub mod selector;
 pub mod time;
 
 pub use error::{Error, ErrorCode};
 pub use freshness::{Freshness, WatchState};
+pub use health::{Health, HealthState};
 pub use id::{ClusterId, ObjectId};
 pub use intern::{Istr, Label, Labels};
-pub use kind::{IndexKey, Kind, KindMeta, Meta, OwnerRef};
+pub use kind::{IndexKey, Kind, KindMeta, Meta, OwnerRef, Text};
 pub use page::{Cursor, PageRequest};
 pub use quantity::Quantity;
+pub use relation::{EdgeType, ReferenceRule, Relation};
 pub use scope::{Principal, Scope};
 pub use selector::{FieldSelector, LabelSelector};
 pub use time::Timestamp;

@@ -132,6 +132,7 @@ async fn registry(config: &Config, contexts: &[String]) -> anyhow::Result<Regist
         concurrent_lists_per_cluster: config.registry.max_concurrent_initial_lists_per_cluster,
         resync_period: config.resync_period,
         watch_resources: config.watch_resources.clone(),
+        ..cluster_registry::Settings::default()
     };
     let registry = Registry::new(kinds::kind_set(), settings);
     let found = clusters::find(config, contexts);

@@ -8,8 +8,15 @@ use fleetgraph::config::{self, AuthMethod, Config, Overrides, Problems};
 use fleetgraph_core::KindMeta;
 use proptest::prelude::*;
 
-const PODS: KindMeta =
-    KindMeta { group: "", version: "v1", kind: "Pod", plural: "pods", singular: "pod", namespaced: true };
+const PODS: KindMeta = KindMeta {
+    group: "",
+    version: "v1",
+    kind: "Pod",
+    plural: "pods",
+    singular: "pod",
+    namespaced: true,
+    rules: &[],
+};
 const DEPLOYMENTS: KindMeta = KindMeta {
     group: "apps",
     version: "v1",
@@ -17,6 +24,7 @@ const DEPLOYMENTS: KindMeta = KindMeta {
     plural: "deployments",
     singular: "deployment",
     namespaced: true,
+    rules: &[],
 };
 
 /// A file `fleet.yaml` with this text.

@@ -1,10 +1,7 @@
 //! The query root: for each kind of the table a single object, two lists, a connection, and an entity.
 
 use async_graphql::{Context, ID, MergedObject, Object};
-use kinds::{
-    Deployment, EndpointSlice, Event, Namespace, Node, Pod, ReplicaSet, Resource, ResourceKind,
-    ResourceQuota, Service, for_each_kind,
-};
+use kinds::{Resource, ResourceKind, for_each_kind, table::*};
 
 use crate::{
     fleet::FleetQuery,

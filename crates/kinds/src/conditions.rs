@@ -70,3 +70,12 @@ condition!(
     /// What the controller says of a namespace that is being deleted.
     NamespaceCondition
 );
+condition!(
+    /// What a controller says of an object.
+    Condition
+);
+
+/// The condition of a type, if it is there.
+pub fn condition<'a>(conditions: &'a [ConditionText], kind: &str) -> Option<&'a ConditionText> {
+    conditions.iter().find(|condition| condition.kind == kind)
+}

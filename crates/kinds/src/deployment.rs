@@ -17,7 +17,7 @@ use crate::{
     resource::{self, InNamespace, Resource, ResourceKind},
     scalars::{DateTime, Json},
     text::{List, Part, Strings},
-    viewer::Viewer,
+    viewer,
 };
 
 /// A rolling set of equal pods.
@@ -133,6 +133,7 @@ impl Kind for Deployment {
         plural: "deployments",
         singular: "deployment",
         namespaced: true,
+        rules: &[],
     };
 
     type Columns = Columns;
@@ -239,17 +240,16 @@ impl DeploymentDetail {
     /// The replica sets that the deployment owns, old ones included.
     async fn replica_sets(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<ReplicaSet>>> {
         let entry = &self.0.entry;
-        Viewer::of(ctx)?.by(&entry.cluster, OwnedKey::Owner(entry.meta.uid.to_string())).await
+        viewer::by(ctx, &entry.cluster, OwnedKey::Owner(entry.meta.uid.to_string())).await
     }
 
     /// The pods of the deployment's replica sets.
     async fn pods(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<Pod>>> {
         let entry = &self.0.entry;
-        let viewer = Viewer::of(ctx)?;
         let sets: Vec<Resource<ReplicaSet>> =
-            viewer.by(&entry.cluster, OwnedKey::Owner(entry.meta.uid.to_string())).await?;
+            viewer::by(ctx, &entry.cluster, OwnedKey::Owner(entry.meta.uid.to_string())).await?;
         let owners = sets.iter().map(|set| OwnedKey::Owner(set.entry().meta.uid.to_string()));
-        viewer.by_each(&entry.cluster, owners).await
+        viewer::by_each(ctx, &entry.cluster, owners).await
     }
 
     /// When the controller last reported progress; null if it never did.

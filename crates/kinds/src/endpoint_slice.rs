@@ -11,7 +11,7 @@ use crate::{
     resource::{self, InNamespace, Resource, ResourceKind},
     service::Service,
     text::{List, Part},
-    viewer::Viewer,
+    viewer,
 };
 
 /// The label that names a slice's service.
@@ -82,6 +82,7 @@ impl Kind for EndpointSlice {
         plural: "endpointslices",
         singular: "endpointslice",
         namespaced: true,
+        rules: &[],
     };
 
     type Columns = Columns;
@@ -128,7 +129,7 @@ impl EndpointSliceDetail {
     async fn service(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Resource<Service>>> {
         let entry = &self.0.entry;
         match entry.meta.labels.get(SERVICE_LABEL) {
-            Some(service) => Viewer::of(ctx)?.get(&entry.cluster, &entry.meta.namespace, service).await,
+            Some(service) => viewer::get(ctx, &entry.cluster, &entry.meta.namespace, service).await,
             None => Ok(None),
         }
     }

@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use async_graphql::{Context, InputObject, Object};
 use cluster_registry::Matches;
-use fleetgraph_core::{IndexKey, Istr, Kind, KindMeta, Meta, Timestamp};
+use fleetgraph_core::{EdgeType, IndexKey, Istr, Kind, KindMeta, Meta, Relation, Timestamp};
 use serde::Deserialize;
 
 use crate::{
@@ -15,8 +15,9 @@ use crate::{
     text::Part,
 };
 
-/// The relation from an event to the object that it is about, named `Kind/name`.
-pub const REGARDING: &str = "involvedObject";
+/// To the object that it is about, named `Kind/name`.
+pub const REGARDING: Relation =
+    Relation { name: "event.involvedObject", edge: EdgeType::Concerns, to: "", field: "involvedObject" };
 
 /// A report about an object.
 pub enum Event {}
@@ -101,6 +102,7 @@ impl Kind for Event {
         plural: "events",
         singular: "event",
         namespaced: true,
+        rules: &[],
     };
 
     type Columns = Columns;
@@ -129,11 +131,13 @@ impl Kind for Event {
     fn references<'a>(_: &'a Meta, columns: &'a Columns, emit: &mut dyn FnMut(IndexKey<'a>)) {
         // Events about cluster-scoped objects lie in `default`, and name no namespace of the object.
         emit(IndexKey::Ref {
-            relation: REGARDING,
+            relation: REGARDING.name,
             namespace: &columns.regarding_namespace,
             name: &columns.regarding,
         });
     }
+
+    const RELATIONS: &'static [Relation] = &[REGARDING];
 
     const FIELDS: &'static [&'static str] = &[
         "involvedObject.kind",

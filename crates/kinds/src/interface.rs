@@ -4,10 +4,8 @@ use async_graphql::{Context, ID, Interface};
 use fleetgraph_core::{ClusterId, Kind, OwnerRef};
 
 use crate::{
-    cluster::ClusterObject, deployment::Deployment, endpoint_slice::EndpointSlice, event::Event,
-    for_each_kind, namespace::Namespace, node::Node, pod::Pod, reference::ObjectReference,
-    replica_set::ReplicaSet, resource::Resource, resource_quota::ResourceQuota, service::Service,
-    viewer::Viewer,
+    cluster::ClusterObject, for_each_kind, health::ObjectHealth, reference::ObjectReference,
+    resource::Resource, table::*, viewer,
 };
 
 macro_rules! interface {
@@ -26,6 +24,7 @@ macro_rules! interface {
             field(name = "name", ty = "&str"),
             field(name = "kind", ty = "&str", desc = "The kind, such as `Pod`."),
             field(name = "api_version", ty = "std::borrow::Cow<'_, str>", desc = "The API group and version, such as `apps/v1`."),
+            field(name = "health", ty = "ObjectHealth", desc = "How the object is doing, by one rule set for all kinds."),
             field(name = "cluster", ty = "ClusterObject", desc = "The cluster that the object lies in.")
         )]
         pub enum AnyResource {
@@ -43,11 +42,10 @@ macro_rules! interface {
                 namespace: &str,
                 name: &str,
             ) -> async_graphql::Result<Option<Self>> {
-                let viewer = Viewer::of(ctx)?;
-                $(
+                        $(
                     if kind == $kind::META.kind && api_version == $kind::META.api_version() {
                         let namespace = if $kind::META.namespaced { namespace } else { "" };
-                        return Ok(viewer.get::<$kind>(cluster, namespace, name).await?.map(Self::$kind));
+                        return Ok(viewer::get::<$kind>(ctx, cluster, namespace, name).await?.map(Self::$kind));
                     }
                 )*
                 Ok(None)

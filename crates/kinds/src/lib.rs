@@ -14,42 +14,92 @@ mod cluster;
 mod conditions;
 mod error;
 mod filter;
+mod health;
 mod interface;
 mod loader;
 mod reference;
+mod refs;
 mod resource;
 mod scalars;
 mod text;
 mod viewer;
 
+mod cluster_role;
+mod cluster_role_binding;
+mod config_map;
+mod cron_job;
+mod custom_resource_definition;
+mod daemon_set;
 mod deployment;
 mod endpoint_slice;
 mod event;
+mod horizontal_pod_autoscaler;
+mod ingress;
+mod ingress_class;
+mod job;
+mod lease;
+mod limit_range;
 mod namespace;
+mod network_policy;
 mod node;
+mod persistent_volume;
+mod persistent_volume_claim;
 mod pod;
+mod pod_disruption_budget;
 mod pod_spec;
+mod priority_class;
 mod replica_set;
 mod resource_quota;
+mod role;
+mod role_binding;
+mod secret;
 mod service;
+mod service_account;
+mod stateful_set;
+mod storage_class;
 
 pub use cluster::{ClusterFilter, ClusterObject, Freshness, WatchState};
+pub use error::{ErrorExt, graphql_error, report};
+pub use filter::{Filter, Glob, ResourceFilter};
+pub use health::{HealthState, ObjectHealth};
+pub use interface::AnyResource;
+pub use reference::ObjectReference;
+pub use resource::{InNamespace, Object, Resource, ResourceKind};
+pub use scalars::{DateTime, Int64, Json};
+pub use viewer::Viewer;
+
+pub use cluster_role::ClusterRole;
+pub use cluster_role_binding::ClusterRoleBinding;
+pub use config_map::ConfigMap;
+pub use cron_job::CronJob;
+pub use custom_resource_definition::CustomResourceDefinition;
+pub use daemon_set::DaemonSet;
 pub use deployment::Deployment;
 pub use endpoint_slice::EndpointSlice;
-pub use error::{ErrorExt, graphql_error, report};
 pub use event::Event;
-pub use filter::{Filter, Glob, ResourceFilter};
-pub use interface::AnyResource;
+pub use horizontal_pod_autoscaler::HorizontalPodAutoscaler;
+pub use ingress::Ingress;
+pub use ingress_class::IngressClass;
+pub use job::Job;
+pub use lease::Lease;
+pub use limit_range::LimitRange;
 pub use namespace::Namespace;
+pub use network_policy::NetworkPolicy;
 pub use node::Node;
+pub use persistent_volume::PersistentVolume;
+pub use persistent_volume_claim::PersistentVolumeClaim;
 pub use pod::Pod;
-pub use reference::ObjectReference;
+pub use pod_disruption_budget::PodDisruptionBudget;
+pub use priority_class::PriorityClass;
 pub use replica_set::ReplicaSet;
-pub use resource::{InNamespace, Object, Resource, ResourceKind};
 pub use resource_quota::ResourceQuota;
-pub use scalars::{DateTime, Int64, Json};
+pub use role::Role;
+pub use role_binding::RoleBinding;
+pub use secret::Secret;
 pub use service::Service;
-pub use viewer::Viewer;
+pub use service_account::ServiceAccount;
+pub use stateful_set::StatefulSet;
+pub use storage_class::StorageClass;
 
 /// The table of kinds. Calls a macro with a row for each: the type, its singular and plural in GraphQL. Kinds that
 /// lie in namespaces stand apart from those that don't, since they are asked for differently.
@@ -60,6 +110,13 @@ macro_rules! for_each_kind {
             cluster_scoped {
                 (Node, node, nodes),
                 (Namespace, namespace, namespaces),
+                (PersistentVolume, persistent_volume, persistent_volumes),
+                (IngressClass, ingress_class, ingress_classes),
+                (ClusterRole, cluster_role, cluster_roles),
+                (ClusterRoleBinding, cluster_role_binding, cluster_role_bindings),
+                (CustomResourceDefinition, custom_resource_definition, custom_resource_definitions),
+                (StorageClass, storage_class, storage_classes),
+                (PriorityClass, priority_class, priority_classes),
             }
             namespaced {
                 (Pod, pod, pods),
@@ -69,6 +126,22 @@ macro_rules! for_each_kind {
                 (EndpointSlice, endpoint_slice, endpoint_slices),
                 (ResourceQuota, resource_quota, resource_quotas),
                 (Event, event, events),
+                (ConfigMap, config_map, config_maps),
+                (Secret, secret, secrets),
+                (PersistentVolumeClaim, persistent_volume_claim, persistent_volume_claims),
+                (ServiceAccount, service_account, service_accounts),
+                (StatefulSet, stateful_set, stateful_sets),
+                (DaemonSet, daemon_set, daemon_sets),
+                (Job, job, jobs),
+                (CronJob, cron_job, cron_jobs),
+                (Ingress, ingress, ingresses),
+                (NetworkPolicy, network_policy, network_policies),
+                (Role, role, roles),
+                (RoleBinding, role_binding, role_bindings),
+                (HorizontalPodAutoscaler, horizontal_pod_autoscaler, horizontal_pod_autoscalers),
+                (PodDisruptionBudget, pod_disruption_budget, pod_disruption_budgets),
+                (LimitRange, limit_range, limit_ranges),
+                (Lease, lease, leases),
             }
         }
     };
@@ -79,6 +152,11 @@ macro_rules! kind_set {
         cluster_scoped { $(($cluster_kind:ident, $($_c:ident),*),)* }
         namespaced { $(($kind:ident, $($_n:ident),*),)* }
     ) => {
+        /// The types of the table, for those who go through all of them.
+        pub mod table {
+            pub use crate::{$($cluster_kind,)* $($kind,)*};
+        }
+
         /// Every kind of the table, to be watched.
         #[must_use]
         pub fn kind_set() -> cluster_registry::KindSet {

@@ -19,6 +19,17 @@ pub struct ByName<K> {
     pub kind: PhantomData<fn() -> K>,
 }
 
+impl<K> ByName<K> {
+    pub fn new(cluster: &ClusterId, namespace: &str, name: &str) -> Self {
+        Self {
+            cluster: cluster.clone(),
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            kind: PhantomData,
+        }
+    }
+}
+
 /// The objects of a cluster under a key of its index.
 pub struct ByKey<K> {
     pub cluster: ClusterId,

@@ -16,7 +16,7 @@ use crate::{
     resource_quota::ResourceQuota,
     service::Service,
     text::{List, Part},
-    viewer::Viewer,
+    viewer,
 };
 
 /// A part of a cluster that names are unique in.
@@ -57,6 +57,7 @@ impl Kind for Namespace {
         plural: "namespaces",
         singular: "namespace",
         namespaced: false,
+        rules: &[],
     };
 
     type Columns = Columns;
@@ -117,7 +118,7 @@ impl From<Arc<resource::Object<Namespace>>> for NamespaceDetail {
 impl NamespaceDetail {
     async fn all<K: ResourceKind>(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<K>>> {
         let entry = &self.0.entry;
-        Viewer::of(ctx)?.selected(&entry.cluster, &entry.meta.name, LabelSelector::default()).await
+        viewer::selected(ctx, &entry.cluster, &entry.meta.name, LabelSelector::default()).await
     }
 }
 

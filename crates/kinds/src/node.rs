@@ -14,7 +14,7 @@ use crate::{
     pod::{self, Pod},
     resource::{self, ClusterScoped, Resource, ResourceKind},
     text::{Amounts, List, Part},
-    viewer::Viewer,
+    viewer,
 };
 
 /// A machine that runs pods.
@@ -76,6 +76,7 @@ impl Kind for Node {
         plural: "nodes",
         singular: "node",
         namespaced: false,
+        rules: &[],
     };
 
     type Columns = Columns;
@@ -195,11 +196,11 @@ impl NodeDetail {
     async fn pods(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<Pod>>> {
         let entry = &self.0.entry;
         let key = OwnedKey::Ref {
-            relation: pod::NODE,
+            relation: pod::NODE.name,
             namespace: String::new(),
             name: entry.meta.name.to_string(),
         };
-        Viewer::of(ctx)?.by(&entry.cluster, key).await
+        viewer::by(ctx, &entry.cluster, key).await
     }
 }
 

@@ -4,25 +4,56 @@ use std::{borrow::Cow, sync::Arc};
 
 use async_graphql::{Context, Enum, InputObject, Object};
 use cluster_registry::Matches;
-use fleetgraph_core::{FieldSelector, IndexKey, Istr, Kind, KindMeta, Meta, Timestamp};
+use fleetgraph_core::{
+    EdgeType, FieldSelector, Health, HealthState, IndexKey, Istr, Kind, KindMeta, Meta, Relation, Text,
+    Timestamp,
+};
 use serde::Deserialize;
 
 use crate::{
     conditions::{ConditionText, PodCondition},
+    config_map::ConfigMap,
     filter::{Filter, ResourceFilter},
-    loader::OwnedKey,
+    network_policy::NetworkPolicy,
     node::Node,
+    persistent_volume_claim::PersistentVolumeClaim,
+    pod_disruption_budget::PodDisruptionBudget,
     pod_spec::{Container, ContainerStatusText, PodResources, ResourceAmounts, SpecText, Volume},
-    reference::{ConfigMap, PersistentVolumeClaim, Secret},
     resource::{self, InNamespace, Resource, ResourceKind},
     scalars::DateTime,
+    secret::Secret,
     service::Service,
+    service_account::ServiceAccount,
     text::{List, Part},
-    viewer::Viewer,
+    viewer,
 };
 
-/// The relation from a pod to the node that it is placed on.
-pub const NODE: &str = "node";
+pub const NODE: Relation =
+    Relation { name: "pod.node", edge: EdgeType::RunsOn, to: "nodes", field: "spec.nodeName" };
+pub const SERVICE_ACCOUNT: Relation = Relation {
+    name: "pod.serviceAccount",
+    edge: EdgeType::Uses,
+    to: "serviceaccounts",
+    field: "spec.serviceAccountName",
+};
+pub const CONFIG_MAPS: Relation = Relation {
+    name: "pod.configMaps",
+    edge: EdgeType::Uses,
+    to: "configmaps",
+    field: "spec.volumes[*].configMap, .projected; spec.containers[*].env, .envFrom",
+};
+pub const SECRETS: Relation = Relation {
+    name: "pod.secrets",
+    edge: EdgeType::Uses,
+    to: "secrets",
+    field: "spec.volumes[*].secret, .projected; spec.containers[*].env, .envFrom; spec.imagePullSecrets",
+};
+pub const CLAIMS: Relation = Relation {
+    name: "pod.persistentVolumeClaims",
+    edge: EdgeType::Uses,
+    to: "persistentvolumeclaims",
+    field: "spec.volumes[*].persistentVolumeClaim",
+};
 
 /// A set of containers that run together.
 pub enum Pod {}
@@ -34,6 +65,7 @@ pub struct Columns {
     ready: bool,
     host_network: bool,
     restarts: i32,
+    health: Health,
     node: Istr,
     service_account: Istr,
     scheduler: Istr,
@@ -130,8 +162,10 @@ struct Status<'a> {
     nominated_node_name: Option<Istr>,
     #[serde(borrow, default)]
     conditions: List<Condition<'a>>,
-    #[serde(default)]
-    container_statuses: List<Restarts>,
+    #[serde(borrow, default)]
+    init_container_statuses: List<Running<'a>>,
+    #[serde(borrow, default)]
+    container_statuses: List<Running<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -140,18 +174,111 @@ struct Condition<'a> {
     kind: Cow<'a, str>,
     #[serde(borrow)]
     status: Cow<'a, str>,
+    #[serde(borrow, default)]
+    reason: Option<Cow<'a, str>>,
+}
+
+/// What of a container's status is in the columns.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Running<'a> {
+    #[serde(default)]
+    restart_count: i32,
+    #[serde(borrow, default)]
+    state: Part<RunningState<'a>>,
+    #[serde(borrow, default)]
+    last_state: Part<RunningState<'a>>,
+}
+
+#[derive(Deserialize, Default)]
+struct RunningState<'a> {
+    #[serde(borrow, default)]
+    waiting: Option<Reason<'a>>,
+    #[serde(borrow, default)]
+    terminated: Option<Reason<'a>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Restarts {
+struct Reason<'a> {
+    #[serde(borrow, default)]
+    reason: Option<Cow<'a, str>>,
     #[serde(default)]
-    restart_count: i32,
+    exit_code: Option<i32>,
+}
+
+impl Reason<'_> {
+    fn as_str(&self) -> &str {
+        self.reason.as_deref().unwrap_or("")
+    }
+}
+
+impl Status<'_> {
+    fn condition(&self, kind: &str) -> Option<&Condition<'_>> {
+        self.conditions.iter().find(|condition| condition.kind == kind)
+    }
+
+    fn ready(&self) -> bool {
+        self.condition("Ready").is_some_and(|ready| ready.status == "True")
+    }
+
+    /// As Argo CD judges pods, with the reason in one word.
+    fn health(&self, phase: PodPhase, restarts: RestartPolicy) -> Health {
+        let containers = || self.init_container_statuses.iter().chain(&*self.container_statuses);
+        let waiting = || containers().filter_map(|container| container.state.waiting.as_ref());
+        let stuck = waiting().map(Reason::as_str).find(|reason| {
+            reason.starts_with("Err")
+                || reason.ends_with("Error")
+                || reason.ends_with("BackOff")
+                || *reason == "InvalidImageName"
+        });
+        let own = self.reason.as_deref().filter(|reason| !reason.is_empty());
+        match phase {
+            PodPhase::Succeeded => Health::new(HealthState::Healthy, "Completed"),
+            PodPhase::Failed => {
+                let ended = containers()
+                    .filter_map(|container| container.state.terminated.as_ref())
+                    .find(|ended| ended.exit_code != Some(0))
+                    .map(Reason::as_str);
+                Health::degraded(own.or(ended).filter(|reason| !reason.is_empty()).unwrap_or("Failed"))
+            }
+            PodPhase::Unknown => Health::unknown(own.unwrap_or("NodeLost")),
+            PodPhase::Pending | PodPhase::Running if stuck.is_some() => Health::degraded(stuck.unwrap_or("")),
+            PodPhase::Pending => {
+                let unscheduled =
+                    self.condition("PodScheduled").filter(|scheduled| scheduled.status == "False");
+                let reason = unscheduled.and_then(|scheduled| scheduled.reason.as_deref());
+                let reason = reason.or_else(|| waiting().map(Reason::as_str).find(|r| !r.is_empty()));
+                Health::progressing(reason.unwrap_or("Pending"))
+            }
+            // It runs to an end, and has not come to it.
+            PodPhase::Running if restarts != RestartPolicy::Always => Health::progressing("Running"),
+            PodPhase::Running if self.ready() => Health::healthy(),
+            PodPhase::Running => {
+                let crashed = self
+                    .container_statuses
+                    .iter()
+                    .filter_map(|container| {
+                        container.state.terminated.as_ref().or(container.last_state.terminated.as_ref())
+                    })
+                    .map(Reason::as_str)
+                    .next();
+                crashed.map_or_else(|| Health::progressing("NotReady"), Health::degraded)
+            }
+        }
+    }
 }
 
 impl Kind for Pod {
-    const META: KindMeta =
-        KindMeta { group: "", version: "v1", kind: "Pod", plural: "pods", singular: "pod", namespaced: true };
+    const META: KindMeta = KindMeta {
+        group: "",
+        version: "v1",
+        kind: "Pod",
+        plural: "pods",
+        singular: "pod",
+        namespaced: true,
+        rules: &[],
+    };
 
     type Columns = Columns;
 
@@ -162,20 +289,23 @@ impl Kind for Pod {
         let names = |names: std::collections::BTreeSet<&str>| names.into_iter().map(Istr::new).collect();
         let images: std::collections::BTreeSet<&str> =
             placed.spec.containers.iter().filter_map(|container| container.image.as_deref()).collect();
+        let phase = match status.phase.as_deref() {
+            Some("Running") => PodPhase::Running,
+            Some("Succeeded") => PodPhase::Succeeded,
+            Some("Failed") => PodPhase::Failed,
+            Some("Unknown") => PodPhase::Unknown,
+            _ => PodPhase::Pending,
+        };
+        let restart_policy = match placed.spec.restart_policy.as_deref() {
+            Some("OnFailure") => RestartPolicy::OnFailure,
+            Some("Never") => RestartPolicy::Never,
+            _ => RestartPolicy::Always,
+        };
         Ok(Columns {
-            phase: match status.phase.as_deref() {
-                Some("Running") => PodPhase::Running,
-                Some("Succeeded") => PodPhase::Succeeded,
-                Some("Failed") => PodPhase::Failed,
-                Some("Unknown") => PodPhase::Unknown,
-                _ => PodPhase::Pending,
-            },
-            restart_policy: match placed.spec.restart_policy.as_deref() {
-                Some("OnFailure") => RestartPolicy::OnFailure,
-                Some("Never") => RestartPolicy::Never,
-                _ => RestartPolicy::Always,
-            },
-            ready: status.conditions.iter().any(|c| c.kind == "Ready" && c.status == "True"),
+            phase,
+            restart_policy,
+            health: status.health(phase, restart_policy),
+            ready: status.ready(),
             host_network: placed.host_network.unwrap_or(false),
             restarts: status.container_statuses.iter().map(|status| status.restart_count).sum(),
             node: placed.node_name.unwrap_or_default(),
@@ -193,10 +323,32 @@ impl Kind for Pod {
         })
     }
 
-    fn references<'a>(_: &'a Meta, columns: &'a Columns, emit: &mut dyn FnMut(IndexKey<'a>)) {
-        if !columns.node.is_empty() {
-            emit(IndexKey::Ref { relation: NODE, namespace: "", name: &columns.node });
-        }
+    fn references<'a>(meta: &'a Meta, columns: &'a Columns, emit: &mut dyn FnMut(IndexKey<'a>)) {
+        let mut one = |relation: &Relation, namespace: &'a str, name: &'a str| {
+            if !name.is_empty() {
+                emit(IndexKey::Ref { relation: relation.name, namespace, name });
+            }
+        };
+        let own = &*meta.namespace;
+        one(&NODE, "", &columns.node);
+        one(&SERVICE_ACCOUNT, own, &columns.service_account);
+        columns.config_maps.iter().for_each(|name| one(&CONFIG_MAPS, own, name));
+        columns.secrets.iter().for_each(|name| one(&SECRETS, own, name));
+        columns.claims.iter().for_each(|name| one(&CLAIMS, own, name));
+    }
+
+    const RELATIONS: &'static [Relation] = &[NODE, SERVICE_ACCOUNT, CONFIG_MAPS, SECRETS, CLAIMS];
+
+    fn health(columns: &Columns) -> Health {
+        columns.health.clone()
+    }
+
+    fn texts<'a>(columns: &'a Columns, emit: &mut dyn FnMut(Text<'a>)) {
+        columns.images.iter().for_each(|image| emit(Text::Image(image)));
+        [&*columns.pod_ip, &*columns.host_ip]
+            .into_iter()
+            .filter(|ip| !ip.is_empty())
+            .for_each(|ip| emit(Text::Address(ip)));
     }
 
     const FIELDS: &'static [&'static str] = &[
@@ -210,7 +362,7 @@ impl Kind for Pod {
         "status.nominatedNodeName",
     ];
 
-    const INDEXED_FIELDS: &'static [(&'static str, &'static str)] = &[("spec.nodeName", NODE)];
+    const INDEXED_FIELDS: &'static [(&'static str, &'static str)] = &[("spec.nodeName", NODE.name)];
 
     fn field<'a>(columns: &'a Columns, field: &str) -> Cow<'a, str> {
         Cow::Borrowed(match field {
@@ -234,7 +386,7 @@ impl ResourceKind for Pod {
 
     /// What the pod says of itself, or else the first container that doesn't run.
     fn state(object: &resource::Object<Self>) -> (Option<String>, Option<String>) {
-        let Ok(text) = object.part::<Text<'_>>() else { return (None, None) };
+        let Ok(text) = object.part::<PodText<'_>>() else { return (None, None) };
         let status = &*text.status;
         if let Some(reason) = some(&object.entry.columns.reason) {
             return (Some(reason.to_owned()), status.message.clone());
@@ -294,7 +446,7 @@ impl From<Arc<resource::Object<Pod>>> for PodDetail {
 
 /// A pod's text, for what isn't in the columns.
 #[derive(Deserialize)]
-struct Text<'a> {
+struct PodText<'a> {
     #[serde(borrow, default)]
     spec: Part<SpecText<'a>>,
     #[serde(default)]
@@ -322,6 +474,16 @@ impl PodDetail {
     fn columns(&self) -> &Columns {
         &self.0.entry.columns
     }
+
+    /// Objects of the pod's namespace.
+    async fn named<K: ResourceKind>(
+        &self,
+        ctx: &Context<'_>,
+        names: &[Istr],
+    ) -> async_graphql::Result<Vec<Resource<K>>> {
+        let namespace = &*self.0.entry.meta.namespace;
+        viewer::get_each(ctx, &self.0.entry.cluster, names.iter().map(|name| (namespace, &**name))).await
+    }
 }
 
 #[Object]
@@ -336,12 +498,12 @@ impl PodDetail {
     }
 
     async fn message(&self) -> async_graphql::Result<Option<String>> {
-        let text: Text<'_> = self.0.part()?;
+        let text: PodText<'_> = self.0.part()?;
         Ok(text.status.0.message)
     }
 
     async fn conditions(&self) -> async_graphql::Result<Vec<PodCondition>> {
-        let text: Text<'_> = self.0.part()?;
+        let text: PodText<'_> = self.0.part()?;
         Ok(text.status.0.conditions.into_iter().map(Into::into).collect())
     }
 
@@ -384,20 +546,20 @@ impl PodDetail {
     }
 
     async fn containers(&self) -> async_graphql::Result<Vec<Container>> {
-        let text: Text<'_> = self.0.part()?;
+        let text: PodText<'_> = self.0.part()?;
         let statuses = &text.status.container_statuses;
         Ok(text.spec.containers.iter().map(|spec| Container::new(spec, statuses)).collect())
     }
 
     async fn init_containers(&self) -> async_graphql::Result<Vec<Container>> {
-        let text: Text<'_> = self.0.part()?;
+        let text: PodText<'_> = self.0.part()?;
         let statuses = &text.status.init_container_statuses;
         Ok(text.spec.init_containers.iter().map(|spec| Container::new(spec, statuses)).collect())
     }
 
     /// What the pod as a whole asks for and may use, as the scheduler counts it.
     async fn resources(&self) -> async_graphql::Result<PodResources> {
-        let text: Text<'_> = self.0.part()?;
+        let text: PodText<'_> = self.0.part()?;
         Ok(PodResources {
             requests: ResourceAmounts::from(&text.spec.total(|resources| &resources.requests)),
             limits: ResourceAmounts::from(&text.spec.total(|resources| &resources.limits)),
@@ -407,53 +569,61 @@ impl PodDetail {
     /// The node that the pod is placed on; null if it can't be seen.
     async fn node(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Resource<Node>>> {
         let node = some(&self.columns().node)?;
-        let viewer = match Viewer::of(ctx) {
-            Ok(viewer) => viewer,
-            Err(error) => return Some(Err(error)),
-        };
-        viewer.get::<Node>(&self.0.entry.cluster, "", node).await.transpose()
+        viewer::get::<Node>(ctx, &self.0.entry.cluster, "", node).await.transpose()
     }
 
     /// The services that send traffic to the pod when it is ready, by their selectors.
     async fn services(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<Service>>> {
-        let entry = &self.0.entry;
-        let keys = entry.meta.labels.iter().map(|(key, value)| OwnedKey::Selector {
-            namespace: entry.meta.namespace.to_string(),
-            key: key.to_owned(),
-            value: value.to_owned(),
-        });
-        let mut services = Viewer::of(ctx)?.by_each::<Service>(&entry.cluster, keys).await?;
-        services.retain(|service| {
-            let selector = service.entry().columns.pod_selector();
-            selector.is_some_and(|selector| selector.matches(&entry.meta.labels))
-        });
-        services.sort_by(|a, b| a.entry().meta.name.cmp(&b.entry().meta.name));
-        Ok(services)
+        viewer::selectors(ctx, &self.0.entry).await
     }
 
-    /// The config maps that the pod mounts or reads its environment from.
-    async fn config_maps(&self) -> Vec<ConfigMap> {
-        let entry = &self.0.entry;
-        let new = |name: &Istr| ConfigMap::new(&entry.cluster, &entry.meta.namespace, name);
-        entry.columns.config_maps.iter().map(new).collect()
+    /// The network policies that choose the pod.
+    async fn network_policies(
+        &self,
+        ctx: &Context<'_>,
+    ) -> async_graphql::Result<Vec<Resource<NetworkPolicy>>> {
+        viewer::selectors(ctx, &self.0.entry).await
     }
 
-    /// The secrets that the pod mounts, reads its environment from, or pulls images with.
-    async fn secrets(&self) -> Vec<Secret> {
-        let entry = &self.0.entry;
-        let new = |name: &Istr| Secret::new(&entry.cluster, &entry.meta.namespace, name);
-        entry.columns.secrets.iter().map(new).collect()
+    /// The disruption budgets that choose the pod.
+    async fn pod_disruption_budgets(
+        &self,
+        ctx: &Context<'_>,
+    ) -> async_graphql::Result<Vec<Resource<PodDisruptionBudget>>> {
+        viewer::selectors(ctx, &self.0.entry).await
     }
 
-    /// The claims that the pod mounts.
-    async fn persistent_volume_claims(&self) -> Vec<PersistentVolumeClaim> {
-        let entry = &self.0.entry;
-        let new = |name: &Istr| PersistentVolumeClaim::new(&entry.cluster, &entry.meta.namespace, name);
-        entry.columns.claims.iter().map(new).collect()
+    /// The account that the pod acts as.
+    async fn service_account(
+        &self,
+        ctx: &Context<'_>,
+    ) -> async_graphql::Result<Option<Resource<ServiceAccount>>> {
+        match some(&self.columns().service_account) {
+            Some(name) => viewer::get(ctx, &self.0.entry.cluster, &self.0.entry.meta.namespace, name).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The config maps that the pod mounts or reads its environment from, as far as they are there.
+    async fn config_maps(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<ConfigMap>>> {
+        self.named(ctx, &self.columns().config_maps).await
+    }
+
+    /// The secrets that the pod mounts, reads its environment from, or pulls images with, as far as they are there.
+    async fn secrets(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<Secret>>> {
+        self.named(ctx, &self.columns().secrets).await
+    }
+
+    /// The claims that the pod mounts, as far as they are there.
+    async fn persistent_volume_claims(
+        &self,
+        ctx: &Context<'_>,
+    ) -> async_graphql::Result<Vec<Resource<PersistentVolumeClaim>>> {
+        self.named(ctx, &self.columns().claims).await
     }
 
     async fn volumes(&self) -> async_graphql::Result<Vec<Volume>> {
-        let text: Text<'_> = self.0.part()?;
+        let text: PodText<'_> = self.0.part()?;
         let (cluster, namespace) = (&self.0.entry.cluster, &self.0.entry.meta.namespace);
         Ok(text.spec.volumes.iter().map(|volume| Volume::new(volume, cluster, namespace)).collect())
     }

@@ -6,14 +6,18 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use async_graphql::SimpleObject;
-use fleetgraph_core::{ClusterId, Quantity, Timestamp};
+use async_graphql::{Context, Object, SimpleObject};
+use fleetgraph_core::{ClusterId, Istr, Quantity, Timestamp};
 use serde::Deserialize;
 
 use crate::{
-    reference::{ConfigMap, PersistentVolumeClaim, Secret},
+    config_map::ConfigMap,
+    persistent_volume_claim::PersistentVolumeClaim,
+    resource::{Resource, ResourceKind},
     scalars::DateTime,
+    secret::Secret,
     text::{Amounts, List, Part},
+    viewer,
 };
 
 /// A pod's spec, as far as it is read.
@@ -439,19 +443,18 @@ pub struct ContainerPort {
 }
 
 /// A volume of a pod.
-#[derive(SimpleObject)]
 pub struct Volume {
+    cluster: ClusterId,
+    namespace: Istr,
     name: String,
-    /// The name of the volume's source in the API, such as `configMap`, `emptyDir`, `persistentVolumeClaim`.
-    #[graphql(name = "type")]
     kind: String,
-    config_map: Option<ConfigMap>,
-    secret: Option<Secret>,
-    persistent_volume_claim: Option<PersistentVolumeClaim>,
+    config_map: Option<String>,
+    secret: Option<String>,
+    claim: Option<String>,
 }
 
 impl Volume {
-    pub fn new(text: &VolumeText<'_>, cluster: &ClusterId, namespace: &str) -> Self {
+    pub fn new(text: &VolumeText<'_>, cluster: &ClusterId, namespace: &Istr) -> Self {
         let kind = match text {
             VolumeText { config_map: Some(_), .. } => "configMap",
             VolumeText { secret: Some(_), .. } => "secret",
@@ -463,16 +466,56 @@ impl Volume {
         let claim = text.persistent_volume_claim.as_ref().and_then(|claim| claim.claim_name.as_deref());
         let secret = text.secret.as_ref().and_then(|secret| secret.secret_name.as_deref());
         Self {
+            cluster: cluster.clone(),
+            namespace: namespace.clone(),
             name: text.name.to_string(),
             kind: kind.to_owned(),
-            config_map: text
-                .config_map
-                .as_ref()
-                .and_then(Named::get)
-                .map(|name| ConfigMap::new(cluster, namespace, name)),
-            secret: secret.map(|name| Secret::new(cluster, namespace, name)),
-            persistent_volume_claim: claim.map(|name| PersistentVolumeClaim::new(cluster, namespace, name)),
+            config_map: text.config_map.as_ref().and_then(Named::get).map(str::to_owned),
+            secret: secret.map(str::to_owned),
+            claim: claim.map(str::to_owned),
         }
+    }
+
+    async fn source<K: ResourceKind>(
+        &self,
+        ctx: &Context<'_>,
+        name: Option<&String>,
+    ) -> async_graphql::Result<Option<Resource<K>>> {
+        match name {
+            Some(name) => viewer::get(ctx, &self.cluster, &self.namespace, name).await,
+            None => Ok(None),
+        }
+    }
+}
+
+#[Object]
+impl Volume {
+    async fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The name of the volume's source in the API, such as `configMap`, `emptyDir`, `persistentVolumeClaim`.
+    #[graphql(name = "type")]
+    async fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// The config map that is mounted; null if it isn't there.
+    async fn config_map(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Resource<ConfigMap>>> {
+        self.source(ctx, self.config_map.as_ref()).await
+    }
+
+    /// The secret that is mounted; null if it isn't there.
+    async fn secret(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Resource<Secret>>> {
+        self.source(ctx, self.secret.as_ref()).await
+    }
+
+    /// The claim that is mounted; null if it isn't there.
+    async fn persistent_volume_claim(
+        &self,
+        ctx: &Context<'_>,
+    ) -> async_graphql::Result<Option<Resource<PersistentVolumeClaim>>> {
+        self.source(ctx, self.claim.as_ref()).await
     }
 }
 
@@ -529,7 +572,7 @@ mod tests {
             (r#"{"name":"v","secret":{"secretName":"s"}}"#, "secret"),
         ] {
             let volume: VolumeText<'_> = serde_json::from_str(text).unwrap();
-            assert_eq!(Volume::new(&volume, &cluster, "ns").kind, kind);
+            assert_eq!(Volume::new(&volume, &cluster, &Istr::new("ns")).kind, kind);
         }
     }
 }

@@ -1,11 +1,11 @@
-//! Objects that are known by name only: what a pod mounts, and owners of kinds that aren't watched.
+//! Objects that are known by name only: owners of kinds that aren't watched, and what is gone.
 
 use std::borrow::Cow;
 
 use async_graphql::{Context, ID, Object};
-use fleetgraph_core::ClusterId;
+use fleetgraph_core::{ClusterId, Health};
 
-use crate::cluster::ClusterObject;
+use crate::{cluster::ClusterObject, health::ObjectHealth};
 
 /// An object that is known by its name alone: fleetgraph does not watch its kind, or it is gone.
 pub struct ObjectReference {
@@ -51,6 +51,11 @@ impl ObjectReference {
         Cow::Borrowed(&self.api_version)
     }
 
+    /// `UNKNOWN`: the object itself isn't there, or can't be seen.
+    pub async fn health(&self) -> ObjectHealth {
+        Health::unknown("").into()
+    }
+
     /// The cluster that the object lies in.
     pub async fn cluster(&self, ctx: &Context<'_>) -> async_graphql::Result<ClusterObject> {
         ClusterObject::by_id(ctx, &self.place.cluster)
@@ -73,51 +78,3 @@ impl Place {
         ID(format!("{}:{}:{}", self.cluster, self.namespace, self.name))
     }
 }
-
-macro_rules! named {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        pub struct $name(Place);
-
-        impl $name {
-            pub(crate) fn new(cluster: &ClusterId, namespace: &str, name: &str) -> Self {
-                Self(Place::new(cluster, namespace, name))
-            }
-        }
-
-        #[Object(unresolvable = "id")]
-        impl $name {
-            /// `cluster:namespace:name`.
-            async fn id(&self) -> ID {
-                self.0.id()
-            }
-
-            async fn name(&self) -> &str {
-                &self.0.name
-            }
-
-            /// The name of the namespace that the object lies in.
-            async fn namespace_name(&self) -> &str {
-                &self.0.namespace
-            }
-
-            /// The cluster that the object lies in.
-            async fn cluster(&self, ctx: &Context<'_>) -> async_graphql::Result<ClusterObject> {
-                ClusterObject::by_id(ctx, &self.0.cluster)
-            }
-        }
-    };
-}
-
-named!(
-    /// A config map that is referred to by name. Whether it exists is not known: config maps aren't watched.
-    ConfigMap
-);
-named!(
-    /// A secret that is referred to by name. Whether it exists is not known: secrets aren't watched.
-    Secret
-);
-named!(
-    /// A claim that is referred to by name. Whether it exists is not known: claims aren't watched.
-    PersistentVolumeClaim
-);

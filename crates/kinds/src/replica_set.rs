@@ -13,7 +13,7 @@ use crate::{
     pod::Pod,
     resource::{self, InNamespace, Resource, ResourceKind},
     text::Part,
-    viewer::Viewer,
+    viewer,
 };
 
 /// A number of equal pods.
@@ -62,6 +62,7 @@ impl Kind for ReplicaSet {
         plural: "replicasets",
         singular: "replicaset",
         namespaced: true,
+        rules: &[],
     };
 
     type Columns = Columns;
@@ -123,7 +124,7 @@ impl ReplicaSetDetail {
     async fn deployment(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Resource<Deployment>>> {
         let entry = &self.0.entry;
         match entry.meta.controller().filter(|owner| &*owner.kind == Deployment::META.kind) {
-            Some(owner) => Viewer::of(ctx)?.get(&entry.cluster, &entry.meta.namespace, &owner.name).await,
+            Some(owner) => viewer::get(ctx, &entry.cluster, &entry.meta.namespace, &owner.name).await,
             None => Ok(None),
         }
     }
@@ -131,6 +132,6 @@ impl ReplicaSetDetail {
     /// The pods that the replica set owns.
     async fn pods(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<Pod>>> {
         let entry = &self.0.entry;
-        Viewer::of(ctx)?.by(&entry.cluster, OwnedKey::Owner(entry.meta.uid.to_string())).await
+        viewer::by(ctx, &entry.cluster, OwnedKey::Owner(entry.meta.uid.to_string())).await
     }
 }

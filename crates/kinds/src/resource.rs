@@ -15,11 +15,12 @@ use crate::{
     error::ErrorExt,
     event::Event,
     filter::Filter,
+    health::ObjectHealth,
     interface::AnyResource,
     loader::OwnedKey,
     namespace::Namespace,
     scalars::{DateTime, Int64, Json},
-    viewer::Viewer,
+    viewer,
 };
 
 /// A kind that GraphQL shows.
@@ -108,12 +109,17 @@ impl<K: ResourceKind> Resource<K> {
 
     /// The kind, such as `Pod`.
     pub async fn kind(&self) -> &'static str {
-        K::META.kind
+        self.0.entry.kind().kind
     }
 
     /// The API group and version, such as `apps/v1`.
     pub async fn api_version(&self) -> Cow<'static, str> {
-        K::META.api_version()
+        self.0.entry.kind().api_version()
+    }
+
+    /// How the object is doing, by one rule set for all kinds.
+    pub async fn health(&self) -> ObjectHealth {
+        self.0.entry.health().into()
     }
 
     /// The cluster that the object lies in.
@@ -180,11 +186,11 @@ impl<K: ResourceKind> Resource<K> {
     pub async fn events(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<Event>>> {
         let meta = &self.0.entry.meta;
         let key = OwnedKey::Ref {
-            relation: crate::event::REGARDING,
+            relation: crate::event::REGARDING.name,
             namespace: meta.namespace.to_string(),
-            name: format!("{}/{}", K::META.kind, meta.name),
+            name: format!("{}/{}", self.0.entry.kind().kind, meta.name),
         };
-        Viewer::of(ctx)?.by::<Event>(&self.0.entry.cluster, key).await
+        viewer::by::<Event>(ctx, &self.0.entry.cluster, key).await
     }
 
     /// The whole object as the API server has it, without `managedFields`.
@@ -224,11 +230,7 @@ impl<K: Kind> From<&Object<K>> for InNamespace {
 impl InNamespace {
     /// The namespace that the object lies in; null if it can't be seen or was not read yet.
     async fn namespace(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Resource<Namespace>>> {
-        let viewer = match Viewer::of(ctx) {
-            Ok(viewer) => viewer,
-            Err(error) => return Some(Err(error)),
-        };
-        viewer.get::<Namespace>(&self.cluster, "", &self.namespace).await.transpose()
+        viewer::get::<Namespace>(ctx, &self.cluster, "", &self.namespace).await.transpose()
     }
 
     /// The name of the namespace that the object lies in.

@@ -45,6 +45,7 @@ impl Kind for ResourceQuota {
         plural: "resourcequotas",
         singular: "resourcequota",
         namespaced: true,
+        rules: &[],
     };
 
     type Columns = ();

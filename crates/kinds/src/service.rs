@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use async_graphql::{Context, Enum, InputObject, Object, SimpleObject};
 use cluster_registry::Matches;
-use fleetgraph_core::{IndexKey, Istr, Kind, KindMeta, Label, LabelSelector, Meta};
+use fleetgraph_core::{EdgeType, IndexKey, Istr, Kind, KindMeta, Label, LabelSelector, Meta, Relation};
 use serde::Deserialize;
 
 use crate::{
@@ -14,11 +14,14 @@ use crate::{
     resource::{self, InNamespace, Resource, ResourceKind},
     scalars::Json,
     text::{List, Part, Strings},
-    viewer::Viewer,
+    viewer,
 };
 
 /// A stable address for a set of pods.
 pub enum Service {}
+
+pub const PODS: Relation =
+    Relation { name: "service.pods", edge: EdgeType::Selects, to: "pods", field: "spec.selector" };
 
 /// What lists, filters and relations of services need.
 pub struct Columns {
@@ -112,6 +115,7 @@ impl Kind for Service {
         plural: "services",
         singular: "service",
         namespaced: true,
+        rules: &[],
     };
 
     type Columns = Columns;
@@ -132,9 +136,16 @@ impl Kind for Service {
     }
 
     fn references<'a>(meta: &'a Meta, columns: &'a Columns, emit: &mut dyn FnMut(IndexKey<'a>)) {
+        // The first pair of an equality selector is one that every match carries.
         if let Some(pair) = columns.selector.first() {
             emit(IndexKey::Selector { namespace: &meta.namespace, key: &pair.key, value: &pair.value });
         }
+    }
+
+    const SELECTS: Option<&'static Relation> = Some(&PODS);
+
+    fn selector(columns: &Columns) -> Option<LabelSelector> {
+        columns.pod_selector()
     }
 
     const FIELDS: &'static [&'static str] = &["spec.clusterIP", "spec.type"];
@@ -251,9 +262,8 @@ impl ServiceDetail {
     async fn endpoints(&self, ctx: &Context<'_>) -> async_graphql::Result<Endpoints> {
         let entry = &self.0.entry;
         let selector = LabelSelector::from_pairs([(SERVICE_LABEL, &*entry.meta.name)]);
-        let slices = Viewer::of(ctx)?
-            .selected::<EndpointSlice>(&entry.cluster, &entry.meta.namespace, selector)
-            .await?;
+        let slices =
+            viewer::selected::<EndpointSlice>(ctx, &entry.cluster, &entry.meta.namespace, selector).await?;
         let mut answer = Endpoints { endpoints: Vec::new(), ports: Vec::new(), ready: 0, not_ready: 0 };
         for slice in slices {
             let text: endpoint_slice::Text = slice.object().part()?;
@@ -277,9 +287,7 @@ impl ServiceDetail {
     async fn pods(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<Pod>>> {
         let entry = &self.0.entry;
         match entry.columns.pod_selector() {
-            Some(selector) => {
-                Viewer::of(ctx)?.selected(&entry.cluster, &entry.meta.namespace, selector).await
-            }
+            Some(selector) => viewer::selected(ctx, &entry.cluster, &entry.meta.namespace, selector).await,
             None => Ok(Vec::new()),
         }
     }

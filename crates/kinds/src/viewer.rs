@@ -1,15 +1,20 @@
 //! What a request carries: the registry, the caller's scope, and the loaders that read with it. Resolvers find
 //! it in the request's data; there is no other way to the registry.
 
-use std::marker::PhantomData;
+use std::{
+    collections::HashSet,
+    marker::PhantomData,
+    sync::{Mutex, PoisonError},
+};
 
 use async_graphql::{Context, dataloader::DataLoader};
-use cluster_registry::{Registry, Shared};
-use fleetgraph_core::{ClusterId, Error, ErrorCode, LabelSelector, Scope};
+use cluster_registry::{Entry, Registry, Shared};
+use fleetgraph_core::{ClusterId, Error, ErrorCode, LabelSelector, Relation, Scope};
 
 use crate::{
-    error::{ErrorExt, graphql_error},
+    error::{ErrorExt, graphql_error, report},
     loader::{ByKey, ByName, BySelector, FleetLoader, OwnedKey, loader},
+    pod::Pod,
     resource::{Resource, ResourceKind},
 };
 
@@ -18,13 +23,15 @@ pub struct Viewer {
     pub registry: Registry,
     pub scope: Scope,
     loader: DataLoader<FleetLoader>,
+    /// Of what the answer says already that it may be old or incomplete.
+    warned: Mutex<HashSet<(ClusterId, &'static str)>>,
 }
 
 impl Viewer {
     #[must_use]
     pub fn new(registry: Registry, scope: Scope) -> Self {
         let loader = loader(registry.clone(), scope.clone());
-        Self { registry, scope, loader }
+        Self { registry, scope, loader, warned: Mutex::default() }
     }
 
     /// The viewer of the request that is being answered.
@@ -36,56 +43,118 @@ impl Viewer {
             .map_err(|_| graphql_error(&Error::new(ErrorCode::Internal, "the request carries no viewer")))
     }
 
-    pub(crate) async fn get<K: ResourceKind>(
-        &self,
-        cluster: &ClusterId,
-        namespace: &str,
-        name: &str,
-    ) -> async_graphql::Result<Option<Resource<K>>> {
-        let key = ByName {
-            cluster: cluster.clone(),
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-            kind: PhantomData,
-        };
-        Ok(self.loader.load_one(key).await.graphql()?.map(Resource::new))
+    /// Adds an error to the answer if what is read of a kind in a cluster may be old or incomplete: once an answer,
+    /// however many objects are related to some of that kind.
+    fn warn<K: ResourceKind>(&self, ctx: &Context<'_>, cluster: &ClusterId) {
+        let Some(problem) = self.registry.read::<K>(&self.scope).problem(cluster.as_str()) else { return };
+        let key = (cluster.clone(), K::META.kind);
+        if self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(key) {
+            report(ctx, &problem);
+        }
     }
 
-    pub(crate) async fn by<K: ResourceKind>(
-        &self,
-        cluster: &ClusterId,
-        key: OwnedKey,
-    ) -> async_graphql::Result<Vec<Resource<K>>> {
-        let key = ByKey { cluster: cluster.clone(), key, kind: PhantomData };
-        Ok(resources(self.loader.load_one(key).await.graphql()?.unwrap_or_default()))
+    /// Begins another answer with the same rights, as for the next event of a subscription.
+    pub fn renew(&self) {
+        self.warned.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
+}
 
-    /// The objects under each of several keys, in the order of the keys.
-    pub(crate) async fn by_each<K: ResourceKind>(
-        &self,
-        cluster: &ClusterId,
-        keys: impl IntoIterator<Item = OwnedKey>,
-    ) -> async_graphql::Result<Vec<Resource<K>>> {
-        let keys: Vec<_> =
-            keys.into_iter().map(|key| ByKey { cluster: cluster.clone(), key, kind: PhantomData }).collect();
-        let mut found = self.loader.load_many(keys.iter().cloned()).await.graphql()?;
-        Ok(keys.iter().flat_map(|key| resources(found.remove(key).unwrap_or_default())).collect())
-    }
+/// One object by its name.
+pub(crate) async fn get<K: ResourceKind>(
+    ctx: &Context<'_>,
+    cluster: &ClusterId,
+    namespace: &str,
+    name: &str,
+) -> async_graphql::Result<Option<Resource<K>>> {
+    let viewer = Viewer::of(ctx)?;
+    viewer.warn::<K>(ctx, cluster);
+    Ok(viewer.loader.load_one(ByName::new(cluster, namespace, name)).await.graphql()?.map(Resource::new))
+}
 
-    pub(crate) async fn selected<K: ResourceKind>(
-        &self,
-        cluster: &ClusterId,
-        namespace: &str,
-        selector: LabelSelector,
-    ) -> async_graphql::Result<Vec<Resource<K>>> {
-        let key = BySelector {
-            cluster: cluster.clone(),
-            namespace: namespace.to_owned(),
-            selector,
-            kind: PhantomData,
-        };
-        Ok(resources(self.loader.load_one(key).await.graphql()?.unwrap_or_default()))
+/// Those of several objects that are there, in the order of the names.
+pub(crate) async fn get_each<K: ResourceKind>(
+    ctx: &Context<'_>,
+    cluster: &ClusterId,
+    names: impl IntoIterator<Item = (&str, &str)>,
+) -> async_graphql::Result<Vec<Resource<K>>> {
+    let viewer = Viewer::of(ctx)?;
+    let keys: Vec<ByName<K>> =
+        names.into_iter().map(|(namespace, name)| ByName::new(cluster, namespace, name)).collect();
+    if keys.is_empty() {
+        return Ok(Vec::new());
     }
+    viewer.warn::<K>(ctx, cluster);
+    let mut found = viewer.loader.load_many(keys.iter().cloned()).await.graphql()?;
+    Ok(keys.iter().filter_map(|key| found.remove(key)).map(Resource::new).collect())
+}
+
+/// The objects under a key, in order.
+pub(crate) async fn by<K: ResourceKind>(
+    ctx: &Context<'_>,
+    cluster: &ClusterId,
+    key: OwnedKey,
+) -> async_graphql::Result<Vec<Resource<K>>> {
+    by_each(ctx, cluster, [key]).await
+}
+
+/// The objects under each of several keys, in the order of the keys.
+pub(crate) async fn by_each<K: ResourceKind>(
+    ctx: &Context<'_>,
+    cluster: &ClusterId,
+    keys: impl IntoIterator<Item = OwnedKey>,
+) -> async_graphql::Result<Vec<Resource<K>>> {
+    let viewer = Viewer::of(ctx)?;
+    viewer.warn::<K>(ctx, cluster);
+    let keys: Vec<ByKey<K>> =
+        keys.into_iter().map(|key| ByKey { cluster: cluster.clone(), key, kind: PhantomData }).collect();
+    let mut found = viewer.loader.load_many(keys.iter().cloned()).await.graphql()?;
+    Ok(keys.iter().flat_map(|key| resources(found.remove(key).unwrap_or_default())).collect())
+}
+
+/// The objects that refer to one by a relation, in order. `namespace` is empty if the one is cluster-scoped.
+pub(crate) async fn referrers<K: ResourceKind>(
+    ctx: &Context<'_>,
+    cluster: &ClusterId,
+    relation: &'static Relation,
+    namespace: &str,
+    name: &str,
+) -> async_graphql::Result<Vec<Resource<K>>> {
+    let key =
+        OwnedKey::Ref { relation: relation.name, namespace: namespace.to_owned(), name: name.to_owned() };
+    by(ctx, cluster, key).await
+}
+
+/// The objects of a namespace that select a pod by its labels, in the order of their names.
+pub(crate) async fn selectors<K: ResourceKind>(
+    ctx: &Context<'_>,
+    pod: &Entry<Pod>,
+) -> async_graphql::Result<Vec<Resource<K>>> {
+    let key = |key: &str, value: &str| OwnedKey::Selector {
+        namespace: pod.meta.namespace.to_string(),
+        key: key.to_owned(),
+        value: value.to_owned(),
+    };
+    let keys = pod.meta.labels.iter().map(|(k, v)| key(k, v)).chain([key("", "")]);
+    let mut found = by_each::<K>(ctx, &pod.cluster, keys).await?;
+    found.retain(|object| {
+        K::selector(&object.entry().columns).is_some_and(|selector| selector.matches(&pod.meta.labels))
+    });
+    found.sort_by(|a, b| a.entry().meta.name.cmp(&b.entry().meta.name));
+    Ok(found)
+}
+
+/// The objects of a namespace whose labels match. An empty selector matches all.
+pub(crate) async fn selected<K: ResourceKind>(
+    ctx: &Context<'_>,
+    cluster: &ClusterId,
+    namespace: &str,
+    selector: LabelSelector,
+) -> async_graphql::Result<Vec<Resource<K>>> {
+    let viewer = Viewer::of(ctx)?;
+    viewer.warn::<K>(ctx, cluster);
+    let key =
+        BySelector { cluster: cluster.clone(), namespace: namespace.to_owned(), selector, kind: PhantomData };
+    Ok(resources(viewer.loader.load_one(key).await.graphql()?.unwrap_or_default()))
 }
 
 fn resources<K: ResourceKind>(entries: Vec<Shared<K>>) -> Vec<Resource<K>> {

@@ -28,12 +28,12 @@ use std::sync::{
 };
 
 use arc_swap::ArcSwap;
-use fleetgraph_core::{ClusterId, Error, Freshness, Kind, Timestamp, WatchState};
+use fleetgraph_core::{ClusterId, Error, Freshness, Kind, KindMeta, Timestamp, WatchState};
 
 pub use snapshot::{Edge, Snapshot};
 pub use writer::Writer;
 
-use crate::delta::Hub;
+use crate::{codec::Codec, delta::Hub};
 
 /// What a writer says of its watch.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +46,8 @@ pub(crate) struct WatchStatus {
 
 struct Shared<K: Kind> {
     cluster: ClusterId,
+    kind: &'static KindMeta,
+    codec: Arc<Codec>,
     snapshot: ArcSwap<Snapshot<K>>,
     status: ArcSwap<WatchStatus>,
     /// When the cluster last said anything on this watch; 0 if it never did.
@@ -64,9 +66,16 @@ impl<K: Kind> Clone for Store<K> {
 }
 
 /// Makes an empty store: the handle that reads, and the one that writes.
-pub fn new<K: Kind>(cluster: ClusterId, hub: Arc<Hub<K>>) -> (Store<K>, Writer<K>) {
+pub fn new<K: Kind>(
+    cluster: ClusterId,
+    kind: &'static KindMeta,
+    codec: Arc<Codec>,
+    hub: Arc<Hub<K>>,
+) -> (Store<K>, Writer<K>) {
     let shared = Arc::new(Shared {
         cluster,
+        kind,
+        codec,
         snapshot: ArcSwap::from_pointee(Snapshot::default()),
         status: ArcSwap::from_pointee(WatchStatus {
             state: WatchState::Syncing,
@@ -80,6 +89,18 @@ pub fn new<K: Kind>(cluster: ClusterId, hub: Arc<Hub<K>>) -> (Store<K>, Writer<K
 }
 
 impl<K: Kind> Store<K> {
+    /// The cluster that the objects lie in.
+    #[must_use]
+    pub fn cluster(&self) -> &ClusterId {
+        &self.shared.cluster
+    }
+
+    /// The kind of the objects.
+    #[must_use]
+    pub fn kind(&self) -> &'static KindMeta {
+        self.shared.kind
+    }
+
     /// The copy as it is now.
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot<K>> {

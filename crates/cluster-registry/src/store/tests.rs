@@ -29,6 +29,7 @@ impl Kind for Widget {
         plural: "widgets",
         singular: "widget",
         namespaced: true,
+        rules: &[],
     };
     type Columns = Option<String>;
 
@@ -64,7 +65,8 @@ fn raw(key: &Key, said: &Said) -> Raw<Widget> {
 
 fn store() -> (Store<Widget>, Writer<Widget>, Arc<Hub<Widget>>) {
     let hub = Arc::new(Hub::default());
-    let (store, writer) = super::new(ClusterId::new("c").unwrap(), Arc::clone(&hub));
+    let (store, writer) =
+        super::new(ClusterId::new("c").unwrap(), &Widget::META, Arc::default(), Arc::clone(&hub));
     (store, writer, hub)
 }
 

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use fleetgraph_core::{Error, ErrorCode, Kind, WatchState};
+use fleetgraph_core::{Error, ErrorCode, Kind, KindMeta, WatchState};
 
 use super::{Shared as StoreShared, Snapshot, WatchStatus};
 use crate::{
@@ -178,6 +178,11 @@ impl<K: Kind> Writer<K> {
     }
 
     #[must_use]
+    pub fn kind(&self) -> &'static KindMeta {
+        self.shared.kind
+    }
+
+    #[must_use]
     pub fn state(&self) -> WatchState {
         self.shared.status.load().state
     }
@@ -218,7 +223,7 @@ impl<K: Kind> Writer<K> {
                 "{} of the {} in this cluster can't be decoded and are left out{example}; the log has the reason of \
                  each",
                 self.malformed.len(),
-                K::META.plural,
+                self.shared.kind.plural,
             ),
         )
         .of_cluster(&self.shared.cluster)
@@ -226,9 +231,11 @@ impl<K: Kind> Writer<K> {
 
     fn read(&mut self, raw: &Raw<K>) -> Option<Shared<K>> {
         let read = || -> Result<Shared<K>, Box<dyn std::error::Error>> {
-            let (meta, text) = raw::read(&K::META, raw.text())?;
-            let columns = K::columns(&text)?;
-            let body = self.hub.codec.encode(&text)?;
+            let kind = self.shared.kind;
+            let (meta, text) = raw::read(kind, raw.text())?;
+            let text = K::redact(text)?;
+            let columns = K::columns_of(kind, &text)?;
+            let body = self.shared.codec.encode(&text)?;
             let cluster = self.shared.cluster.clone();
             Ok(Arc::new(Entry { cluster, meta, columns, change: AtomicU64::new(0), body }))
         };
@@ -242,7 +249,7 @@ impl<K: Kind> Writer<K> {
             }
             Err(error) => {
                 tracing::warn!(
-                    cluster = %self.shared.cluster, kind = K::META.kind, namespace, name, %error,
+                    cluster = %self.shared.cluster, kind = self.shared.kind.kind, namespace, name, %error,
                     "left out an object that can't be decoded"
                 );
                 if self.malformed.len() < MALFORMED_NAMES {

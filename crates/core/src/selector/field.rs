@@ -178,6 +178,7 @@ mod tests {
             plural: "pods",
             singular: "pod",
             namespaced: true,
+            rules: &[],
         };
         let error = FieldSelector::parse("spec.foo=1").unwrap().check(&kind, &["spec.nodeName"]).unwrap_err();
         assert!(error.message.contains("spec.foo") && error.message.contains("spec.nodeName"), "{error}");

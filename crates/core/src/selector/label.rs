@@ -96,14 +96,10 @@ impl LabelSelector {
         })
     }
 
-    /// Every pair that each match carries.
-    pub fn exact_pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().filter_map(|requirement| match &requirement.operator {
-            Operator::In(values) if values.len() == 1 => {
-                values.first().map(|value| (requirement.key.as_str(), value.as_str()))
-            }
-            _ => None,
-        })
+    /// The pair under which an index files the selector: one that every match carries, or the empty pair.
+    #[must_use]
+    pub fn filed_under(&self) -> (&str, &str) {
+        self.exact_pair().unwrap_or(("", ""))
     }
 }
 

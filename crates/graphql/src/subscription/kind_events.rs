@@ -3,10 +3,7 @@
 use async_graphql::{Context, ID, Object, Subscription};
 use fleetgraph_core::LabelSelector;
 use futures::{Stream, StreamExt};
-use kinds::{
-    DateTime, Deployment, EndpointSlice, ErrorExt, Event, Namespace, Node, Pod, ReplicaSet, Resource,
-    ResourceKind, ResourceQuota, Service, Viewer, for_each_kind,
-};
+use kinds::{DateTime, ErrorExt, Resource, ResourceKind, Viewer, for_each_kind, table::*};
 
 use super::only_changes::differ;
 use crate::watch::{EventType, Interest, WatchEvent, events};

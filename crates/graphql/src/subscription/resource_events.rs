@@ -5,8 +5,7 @@ use cluster_registry::Registry;
 use fleetgraph_core::{Error, Kind, Scope};
 use futures::{Stream, StreamExt, stream::BoxStream};
 use kinds::{
-    AnyResource, DateTime, Deployment, EndpointSlice, ErrorExt, Event, Namespace, Node, Pod, ReplicaSet,
-    Resource, ResourceKind, ResourceQuota, Service, Viewer, for_each_kind, graphql_error,
+    AnyResource, DateTime, ErrorExt, Resource, ResourceKind, Viewer, for_each_kind, graphql_error, table::*,
 };
 
 use super::kind_events::{Facts, interest};

@@ -162,8 +162,15 @@ fn an_error_that_is_its_own_source_ends() {
 
 #[test]
 fn the_error_of_a_watch_names_its_kind() {
-    let pods =
-        KindMeta { group: "", version: "v1", kind: "Pod", plural: "pods", singular: "pod", namespaced: true };
+    let pods = KindMeta {
+        group: "",
+        version: "v1",
+        kind: "Pod",
+        plural: "pods",
+        singular: "pod",
+        namespaced: true,
+        rules: &[],
+    };
     let error = classify_watch(&watcher::Error::WatchStartFailed(api(403, "no")), &pods);
     assert_eq!(error.code, ErrorCode::ClusterForbidden);
     assert!(error.message.starts_with("watching pods: "), "{error}");

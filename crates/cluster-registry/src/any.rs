@@ -1,0 +1,290 @@
+//! Objects and stores whose kind is not known at compile time: graphs, searches and counts go over all kinds.
+//!
+//! An entry becomes an `Arc<dyn AnyEntry>` without a copy, and goes back to its type by a downcast.
+
+use std::{any::Any, sync::Arc};
+
+use fleetgraph_core::{
+    ClusterId, Error, Freshness, Health, IndexKey, Kind, KindMeta, LabelSelector, Meta, Relation, Scope, Text,
+};
+
+use crate::{
+    codec::DecodeError,
+    entry::Entry,
+    read::problem,
+    registry::{Clusters, Registry},
+    store::{Edge, Store},
+};
+
+/// An object of any kind.
+pub trait AnyEntry: Send + Sync {
+    fn cluster(&self) -> &ClusterId;
+    fn kind(&self) -> &'static KindMeta;
+    fn meta(&self) -> &Meta;
+    /// How the object is doing; one that is being deleted is `Progressing`.
+    fn health(&self) -> Health;
+    /// Emits images and addresses.
+    fn texts(&self, emit: &mut dyn FnMut(Text<'_>));
+    /// The relations whose references the object may hold.
+    fn relations(&self) -> Vec<&'static Relation>;
+    fn references(&self, emit: &mut dyn FnMut(IndexKey<'_>));
+    /// What pods of its namespace the object selects.
+    fn selector(&self) -> Option<(&'static Relation, LabelSelector)>;
+    /// The whole object as JSON text, without `managedFields`.
+    ///
+    /// # Errors
+    /// When the stored bytes are damaged.
+    fn json(&self) -> Result<String, DecodeError>;
+    /// Bytes that the compressed object takes.
+    fn body_len(&self) -> usize;
+    /// For the way back to `Arc<Entry<K>>`.
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+}
+
+impl<K: Kind> AnyEntry for Entry<K> {
+    fn cluster(&self) -> &ClusterId {
+        &self.cluster
+    }
+
+    fn kind(&self) -> &'static KindMeta {
+        Entry::kind(self)
+    }
+
+    fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    fn health(&self) -> Health {
+        Entry::health(self)
+    }
+
+    fn texts(&self, emit: &mut dyn FnMut(Text<'_>)) {
+        K::texts(&self.columns, &mut |text| emit(text));
+    }
+
+    fn relations(&self) -> Vec<&'static Relation> {
+        relations::<K>(Entry::kind(self))
+    }
+
+    fn references(&self, emit: &mut dyn FnMut(IndexKey<'_>)) {
+        K::references(&self.meta, &self.columns, &mut |key| emit(key));
+    }
+
+    fn selector(&self) -> Option<(&'static Relation, LabelSelector)> {
+        Some((K::SELECTS?, K::selector(&self.columns)?))
+    }
+
+    fn json(&self) -> Result<String, DecodeError> {
+        Entry::json(self)
+    }
+
+    fn body_len(&self) -> usize {
+        Entry::body_len(self)
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+}
+
+/// What the kind declares, and the rules of the configuration.
+fn relations<K: Kind>(kind: &'static KindMeta) -> Vec<&'static Relation> {
+    K::RELATIONS.iter().chain(kind.rules.iter().map(|rule| &rule.relation)).collect()
+}
+
+pub type SharedAny = Arc<dyn AnyEntry>;
+
+/// What a scan does with an object.
+pub enum Found {
+    Skip,
+    Take,
+    /// Takes nothing more.
+    Stop,
+}
+
+/// The copy of one kind of one cluster, its type erased.
+pub trait AnyStore: Send + Sync {
+    fn cluster(&self) -> &ClusterId;
+    fn kind(&self) -> &'static KindMeta;
+    fn freshness(&self, reachable: bool) -> Freshness;
+    fn settled(&self) -> bool;
+    fn len(&self) -> usize;
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    fn relations(&self) -> Vec<&'static Relation>;
+    fn selects(&self) -> Option<&'static Relation>;
+    fn get(&self, namespace: &str, name: &str) -> Option<SharedAny>;
+    /// Walks objects in order (those under a key, if one is given), and gives those that are taken, and whether it
+    /// was stopped.
+    fn scan(
+        &self,
+        key: Option<IndexKey<'_>>,
+        from: Edge<'_>,
+        to: Edge<'_>,
+        each: &mut dyn FnMut(&dyn AnyEntry) -> Found,
+    ) -> (Vec<SharedAny>, bool);
+    fn typed(&self) -> &(dyn Any + Send + Sync);
+}
+
+impl<K: Kind> AnyStore for Store<K> {
+    fn cluster(&self) -> &ClusterId {
+        Store::cluster(self)
+    }
+
+    fn kind(&self) -> &'static KindMeta {
+        Store::kind(self)
+    }
+
+    fn freshness(&self, reachable: bool) -> Freshness {
+        Store::freshness(self, reachable)
+    }
+
+    fn settled(&self) -> bool {
+        Store::settled(self)
+    }
+
+    fn len(&self) -> usize {
+        self.snapshot().len()
+    }
+
+    fn relations(&self) -> Vec<&'static Relation> {
+        relations::<K>(Store::kind(self))
+    }
+
+    fn selects(&self) -> Option<&'static Relation> {
+        K::SELECTS
+    }
+
+    fn get(&self, namespace: &str, name: &str) -> Option<SharedAny> {
+        self.snapshot().get(namespace, name).map(|entry| Arc::clone(entry) as SharedAny)
+    }
+
+    fn scan(
+        &self,
+        key: Option<IndexKey<'_>>,
+        from: Edge<'_>,
+        to: Edge<'_>,
+        each: &mut dyn FnMut(&dyn AnyEntry) -> Found,
+    ) -> (Vec<SharedAny>, bool) {
+        let mut taken = Vec::new();
+        for entry in self.snapshot().scan(key, from, to) {
+            match each(&**entry) {
+                Found::Skip => {}
+                Found::Take => taken.push(Arc::clone(entry) as SharedAny),
+                Found::Stop => return (taken, true),
+            }
+        }
+        (taken, false)
+    }
+
+    fn typed(&self) -> &(dyn Any + Send + Sync) {
+        self
+    }
+}
+
+/// Reads all kinds with the rights of one caller.
+pub struct AnyReader<'a> {
+    clusters: Arc<Clusters>,
+    scope: &'a Scope,
+}
+
+impl Registry {
+    /// Reads all kinds as the caller that `scope` describes.
+    #[must_use]
+    pub fn read_any<'a>(&self, scope: &'a Scope) -> AnyReader<'a> {
+        AnyReader { clusters: self.snapshot(), scope }
+    }
+}
+
+impl AnyReader<'_> {
+    /// The ids of the clusters that may be seen, in order.
+    pub fn clusters(&self) -> impl Iterator<Item = &ClusterId> {
+        self.clusters.keys().filter(|id| self.scope.allows_cluster(id))
+    }
+
+    /// The copies of a cluster, one for each kind; none if there is no such cluster, or it may not be seen.
+    #[must_use]
+    pub fn stores(&self, cluster: &str) -> Vec<Arc<dyn AnyStore>> {
+        match self.clusters.get(cluster) {
+            Some(cluster) if self.scope.allows_cluster(&cluster.spec().id) => cluster.stores(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Why what is read of a kind in a cluster may be old or incomplete, if it may.
+    #[must_use]
+    pub fn problem(&self, store: &dyn AnyStore) -> Option<Error> {
+        problem(self.clusters.get(store.cluster().as_str())?, store)
+    }
+
+    /// An object of a kind by its name.
+    #[must_use]
+    pub fn get(&self, store: &dyn AnyStore, namespace: &str, name: &str) -> Option<SharedAny> {
+        store.get(namespace, name).filter(|entry| self.allows(&**entry))
+    }
+
+    /// The objects of a kind under a key, in order, `limit` at most; and whether there are more.
+    #[must_use]
+    pub fn by(&self, store: &dyn AnyStore, key: IndexKey<'_>, limit: usize) -> (Vec<SharedAny>, bool) {
+        self.within(store, Some(key), Edge::Least, Edge::Greatest, limit, &|_| true)
+    }
+
+    /// The objects of a namespace whose labels match, `limit` at most; and whether there are more.
+    #[must_use]
+    pub fn labelled(
+        &self,
+        store: &dyn AnyStore,
+        namespace: &str,
+        labels: &LabelSelector,
+        limit: usize,
+    ) -> (Vec<SharedAny>, bool) {
+        let key = labels.exact_pair().map(|(key, value)| IndexKey::Label(key, value));
+        let matches = |entry: &dyn AnyEntry| labels.matches(&entry.meta().labels);
+        self.within(store, key, Edge::Before(namespace), Edge::After(namespace), limit, &matches)
+    }
+
+    /// The objects between two places that a condition holds for, `limit` at most; and whether there are more.
+    #[must_use]
+    pub fn within(
+        &self,
+        store: &dyn AnyStore,
+        key: Option<IndexKey<'_>>,
+        from: Edge<'_>,
+        to: Edge<'_>,
+        limit: usize,
+        matches: &dyn Fn(&dyn AnyEntry) -> bool,
+    ) -> (Vec<SharedAny>, bool) {
+        let mut count = 0;
+        let (taken, stopped) = store.scan(key, from, to, &mut |entry| {
+            if !matches(entry) || !self.allows(entry) {
+                return Found::Skip;
+            }
+            count += 1;
+            if count > limit { Found::Stop } else { Found::Take }
+        });
+        (taken, stopped)
+    }
+
+    /// Looks at every object between two places that may be seen.
+    pub fn each(
+        &self,
+        store: &dyn AnyStore,
+        key: Option<IndexKey<'_>>,
+        from: Edge<'_>,
+        to: Edge<'_>,
+        look: &mut dyn FnMut(&dyn AnyEntry),
+    ) {
+        store.scan(key, from, to, &mut |entry| {
+            if self.allows(entry) {
+                look(entry);
+            }
+            Found::Skip
+        });
+    }
+
+    fn allows(&self, entry: &dyn AnyEntry) -> bool {
+        let meta = entry.meta();
+        self.scope.allows(entry.cluster(), entry.kind(), &meta.namespace, &meta.name)
+    }
+}

@@ -1,0 +1,47 @@
+//! A kind that a cluster has besides.
+
+use std::sync::Arc;
+
+use fleetgraph_core::{Kind, KindMeta};
+
+use crate::{
+    filter::ResourceFilter,
+    resource::{self, ClusterScoped, ResourceKind},
+};
+
+/// A kind that a cluster has besides.
+pub enum CustomResourceDefinition {}
+
+impl Kind for CustomResourceDefinition {
+    const META: KindMeta = KindMeta {
+        group: "apiextensions.k8s.io",
+        version: "v1",
+        kind: "CustomResourceDefinition",
+        plural: "customresourcedefinitions",
+        singular: "customresourcedefinition",
+        namespaced: false,
+        rules: &[],
+    };
+
+    type Columns = ();
+
+    fn columns(_: &str) -> Result<(), serde_json::Error> {
+        Ok(())
+    }
+}
+
+impl ResourceKind for CustomResourceDefinition {
+    type Detail = CustomResourceDefinitionDetail;
+    type Placement = ClusterScoped;
+    type Filter = ResourceFilter;
+}
+
+#[derive(async_graphql::SimpleObject)]
+#[graphql(fake)]
+pub struct CustomResourceDefinitionDetail;
+
+impl From<Arc<resource::Object<CustomResourceDefinition>>> for CustomResourceDefinitionDetail {
+    fn from(_: Arc<resource::Object<CustomResourceDefinition>>) -> Self {
+        Self
+    }
+}
