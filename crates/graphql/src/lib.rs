@@ -5,6 +5,7 @@
 //! request, make a query of the arguments, and hand it to the registry.
 
 mod fleet;
+mod graph;
 pub mod limits;
 mod list;
 mod page;

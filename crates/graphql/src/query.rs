@@ -5,12 +5,13 @@ use kinds::{Resource, ResourceKind, for_each_kind, table::*};
 
 use crate::{
     fleet::FleetQuery,
+    graph::GraphQuery,
     list::{self, Place, Window},
     page::Page,
 };
 
 #[derive(MergedObject, Default)]
-pub struct Query(FleetQuery, KindQuery);
+pub struct Query(FleetQuery, GraphQuery, KindQuery);
 
 #[derive(Default)]
 pub struct KindQuery;

@@ -1,6 +1,7 @@
 //! `Resource`, the interface that every kind implements, and the answer where the kind is not known beforehand.
 
 use async_graphql::{Context, ID, Interface};
+use cluster_registry::{Entry, SharedAny};
 use fleetgraph_core::{ClusterId, Kind, OwnerRef};
 
 use crate::{
@@ -33,6 +34,18 @@ macro_rules! interface {
         }
 
         impl AnyResource {
+            /// An object that was found without knowing its kind.
+            pub fn from_any(entry: SharedAny) -> Option<Self> {
+                let kind = entry.kind();
+                let entry = entry.into_any();
+                $(
+                    if *kind == $kind::META {
+                        return entry.downcast::<Entry<$kind>>().ok().map(|entry| Self::$kind(Resource::new(entry)));
+                    }
+                )*
+                None
+            }
+
             /// An object by its kind and name: the object itself if it is watched and can be seen.
             pub(crate) async fn find(
                 ctx: &Context<'_>,

@@ -14,6 +14,7 @@ mod cluster;
 mod conditions;
 mod error;
 mod filter;
+pub mod graph;
 mod health;
 mod interface;
 mod loader;
@@ -64,7 +65,7 @@ pub use filter::{Filter, Glob, ResourceFilter};
 pub use health::{HealthState, ObjectHealth};
 pub use interface::AnyResource;
 pub use reference::ObjectReference;
-pub use resource::{InNamespace, Object, Resource, ResourceKind};
+pub use resource::{InNamespace, Object, Resource, ResourceKind, edge_types_or_default};
 pub use scalars::{DateTime, Int64, Json};
 pub use viewer::Viewer;
 

@@ -6,15 +6,16 @@ use std::{
 };
 
 use async_graphql::{ContainerType, Context, ID, Object, ObjectType, TypeName};
-use cluster_registry::Shared;
-use fleetgraph_core::{Error, ErrorCode, Kind};
+use cluster_registry::{Entry, Shared, SharedAny};
+use fleetgraph_core::{EdgeType, Error, ErrorCode, Kind};
 use serde::Deserialize;
 
 use crate::{
     cluster::{ClusterObject, Freshness},
-    error::ErrorExt,
+    error::{ErrorExt, graphql_error},
     event::Event,
     filter::Filter,
+    graph::{Direction, EdgeKind, Related},
     health::ObjectHealth,
     interface::AnyResource,
     loader::OwnedKey,
@@ -193,6 +194,30 @@ impl<K: ResourceKind> Resource<K> {
         viewer::by::<Event>(ctx, &self.0.entry.cluster, key).await
     }
 
+    /// The objects next to this one, by every relation that is known: owners, references both ways, selectors.
+    pub async fn related(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default_with = "Direction::Both")] direction: Direction,
+        #[graphql(desc = "All but `CONCERNS` if missing.")] edge_types: Option<Vec<EdgeKind>>,
+        #[graphql(default = 100, desc = "How many at most.")] limit: i32,
+    ) -> async_graphql::Result<Vec<Related>> {
+        let edges = edge_types_or_default(edge_types);
+        let entry: SharedAny = Arc::<Entry<K>>::clone(&self.0.entry);
+        Related::of(ctx, &entry, direction, Some(&edges), usize::try_from(limit).unwrap_or(0))
+    }
+
+    /// The whole object as YAML, without `managedFields`.
+    pub async fn yaml(&self) -> async_graphql::Result<String> {
+        let value: serde_json::Value = self.0.part()?;
+        serde_saphyr::to_string(&value).map_err(|error| {
+            graphql_error(&Error::new(
+                ErrorCode::Internal,
+                format!("the object can't be written as YAML: {error}"),
+            ))
+        })
+    }
+
     /// The whole object as the API server has it, without `managedFields`.
     pub async fn manifest(&self) -> async_graphql::Result<Json> {
         self.0.part::<async_graphql::Value>().map(Json)
@@ -211,6 +236,15 @@ impl<K: ResourceKind> Resource<K> {
     #[graphql(flatten)]
     async fn detail(&self) -> K::Detail {
         K::Detail::from(Arc::clone(&self.0))
+    }
+}
+
+/// The relations that a caller wants: all but those of events, if none is said.
+#[must_use]
+pub fn edge_types_or_default(edge_types: Option<Vec<EdgeKind>>) -> Vec<EdgeType> {
+    match edge_types {
+        Some(edge_types) => edge_types.into_iter().map(Into::into).collect(),
+        None => EdgeType::ALL.into_iter().filter(|edge| *edge != EdgeType::Concerns).collect(),
     }
 }
 

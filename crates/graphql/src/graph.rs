@@ -1,0 +1,146 @@
+//! The fields of the query root that walk relations.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object};
+use cluster_registry::{AnyReader, AnyStore, SharedAny, unknown_cluster};
+use fleetgraph_core::{EdgeType, Error, ErrorCode};
+use kinds::{
+    ErrorExt, Viewer, edge_types_or_default,
+    graph::{self, Direction, EdgeKind, MAX_DEPTH, MAX_NODES, ResourceGraph, ResourceId, Walk},
+    graphql_error, report,
+};
+
+use crate::SchemaSettings;
+
+#[derive(Default)]
+pub struct GraphQuery;
+
+#[Object]
+impl GraphQuery {
+    /// The objects around one, and their relations. Null if there is no such object.
+    #[expect(clippy::too_many_arguments, reason = "one argument for each choice")]
+    async fn resource_graph(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The id of the cluster.")] cluster: String,
+        #[graphql(desc = "The configured default namespace if missing.")] namespace: Option<String>,
+        #[graphql(desc = "The kind: `pods`, `Pod` or, where two groups have one, `deployments.apps`.")]
+        resource_type: String,
+        name: String,
+        #[graphql(default = 2, desc = "How many relations away from the object; at most 10.")] depth: i32,
+        #[graphql(default_with = "Direction::Both")] direction: Direction,
+        #[graphql(desc = "All but `CONCERNS` if missing.")] edge_types: Option<Vec<EdgeKind>>,
+        #[graphql(default = 200, desc = "The most objects; at most 1000.")] limit: i32,
+    ) -> async_graphql::Result<Option<ResourceGraph>> {
+        let viewer = Viewer::of(ctx)?;
+        let reader = viewer.registry.read_any(&viewer.scope);
+        let store = store(&reader, &cluster, &resource_type)?;
+        let namespace = match namespace {
+            _ if !store.kind().namespaced => String::new(),
+            Some(namespace) => namespace,
+            None => ctx.data::<SchemaSettings>()?.default_namespace.clone(),
+        };
+        let walk = Walk {
+            depth: bounded("depth", depth, MAX_DEPTH)?,
+            outgoing: direction != Direction::Incoming,
+            incoming: direction != Direction::Outgoing,
+            edges: edge_types_or_default(edge_types),
+            nodes: bounded("limit", limit, MAX_NODES)?,
+        };
+        Ok(found(ctx, &reader, &*store, &namespace, &name).map(|root| walked(&reader, root, &walk)))
+    }
+
+    /// What depends on an object, directly and through others: what may break when it changes or goes.
+    async fn impact(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "As the nodes of a graph give it: `configmaps/prod:shop:settings`.")] id: ID,
+        #[graphql(default = 10, desc = "How many relations away; at most 10.")] depth: i32,
+        #[graphql(default = 200, desc = "The most objects; at most 1000.")] limit: i32,
+    ) -> async_graphql::Result<Option<ResourceGraph>> {
+        by_id(ctx, &id, depth, limit, Direction::Incoming)
+    }
+
+    /// What an object depends on, directly and through others.
+    async fn dependencies(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "As the nodes of a graph give it: `deployments.apps/prod:shop:cart`.")] id: ID,
+        #[graphql(default = 10, desc = "How many relations away; at most 10.")] depth: i32,
+        #[graphql(default = 200, desc = "The most objects; at most 1000.")] limit: i32,
+    ) -> async_graphql::Result<Option<ResourceGraph>> {
+        by_id(ctx, &id, depth, limit, Direction::Outgoing)
+    }
+}
+
+fn by_id(
+    ctx: &Context<'_>,
+    id: &ID,
+    depth: i32,
+    limit: i32,
+    direction: Direction,
+) -> async_graphql::Result<Option<ResourceGraph>> {
+    let id: ResourceId = id.parse::<ResourceId>().graphql()?;
+    let viewer = Viewer::of(ctx)?;
+    let reader = viewer.registry.read_any(&viewer.scope);
+    let store = store(&reader, id.object.cluster.as_str(), &id.resource)?;
+    let walk = Walk {
+        depth: bounded("depth", depth, MAX_DEPTH)?,
+        outgoing: direction == Direction::Outgoing,
+        incoming: direction == Direction::Incoming,
+        // A report about an object doesn't depend on it.
+        edges: EdgeType::ALL.into_iter().filter(|edge| *edge != EdgeType::Concerns).collect(),
+        nodes: bounded("limit", limit, MAX_NODES)?,
+    };
+    let root = found(ctx, &reader, &*store, &id.object.namespace, &id.object.name);
+    Ok(root.map(|root| walked(&reader, root, &walk)))
+}
+
+fn walked(reader: &AnyReader<'_>, root: SharedAny, walk: &Walk) -> ResourceGraph {
+    ResourceGraph(Arc::new(graph::walk(reader, root, walk)))
+}
+
+/// An object; if it isn't there, and might be, the answer says so.
+fn found(
+    ctx: &Context<'_>,
+    reader: &AnyReader<'_>,
+    store: &dyn AnyStore,
+    namespace: &str,
+    name: &str,
+) -> Option<SharedAny> {
+    if let Some(problem) = reader.problem(store) {
+        report(ctx, &problem);
+    }
+    reader.get(store, namespace, name)
+}
+
+/// The store that a cluster and a kind's name mean.
+pub fn store(
+    reader: &AnyReader<'_>,
+    cluster: &str,
+    resource: &str,
+) -> async_graphql::Result<Arc<dyn AnyStore>> {
+    if !reader.clusters().any(|id| id.as_str() == cluster) {
+        return Err(graphql_error(&unknown_cluster(cluster)));
+    }
+    let stores = reader.stores(cluster);
+    let named = |exact: bool| {
+        stores.iter().find(|store| {
+            if exact { store.kind().is_resource(resource) } else { store.kind().answers_to(resource) }
+        })
+    };
+    named(true).or_else(|| named(false)).cloned().ok_or_else(|| {
+        graphql_error(&Error::new(
+            ErrorCode::BadRequest,
+            format!("{resource:?} is no kind that is watched in cluster {cluster}; `cluster {{ freshness {{ kind }} }}` lists them"),
+        ))
+    })
+}
+
+/// An argument that must lie between 0 and a bound.
+pub fn bounded(argument: &str, value: i32, most: usize) -> async_graphql::Result<usize> {
+    usize::try_from(value).ok().filter(|value| *value <= most).ok_or_else(|| {
+        graphql_error(&Error::bad_input(format!("{argument} must lie between 0 and {most}: {value}")))
+    })
+}

@@ -1,0 +1,232 @@
+//! The objects next to an object, by the store's indexes.
+
+use std::sync::Arc;
+
+use cluster_registry::{AnyEntry, AnyReader, AnyStore, Edge, SharedAny};
+use fleetgraph_core::{ClusterId, EdgeType, IndexKey, KindMeta, LabelSelector, OwnerRef, Relation};
+
+use super::{Reason, Vertex};
+
+/// Labels by which tools mark what they made, and the resource that they made it from. With the label of the
+/// namespace, where there is one.
+const MANAGERS: [(&str, Option<&str>, &str); 3] = [
+    (
+        "kustomize.toolkit.fluxcd.io/name",
+        Some("kustomize.toolkit.fluxcd.io/namespace"),
+        "kustomizations.kustomize.toolkit.fluxcd.io",
+    ),
+    (
+        "helm.toolkit.fluxcd.io/name",
+        Some("helm.toolkit.fluxcd.io/namespace"),
+        "helmreleases.helm.toolkit.fluxcd.io",
+    ),
+    ("argocd.argoproj.io/instance", None, "applications.argoproj.io"),
+];
+
+/// The kind of the objects that selectors choose.
+const PODS: &str = "pods";
+
+/// Which end of the reference the neighbour is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// It is referred to.
+    Target,
+    /// It refers to the object.
+    Source,
+}
+
+pub type Target = Vertex;
+
+/// An object next to another.
+pub struct Neighbour {
+    pub edge: EdgeType,
+    pub side: Side,
+    pub target: Target,
+}
+
+/// Finds neighbours within a cluster.
+pub struct Neighbours<'a> {
+    reader: &'a AnyReader<'a>,
+    cluster: &'a ClusterId,
+    stores: Vec<Arc<dyn AnyStore>>,
+}
+
+impl<'a> Neighbours<'a> {
+    pub fn new(reader: &'a AnyReader<'a>, cluster: &'a ClusterId) -> Self {
+        Self { reader, cluster, stores: reader.stores(cluster.as_str()) }
+    }
+
+    /// What an object refers to.
+    pub fn outgoing(&self, entry: &SharedAny, emit: &mut dyn FnMut(Neighbour)) {
+        let mut emit = |edge, target| emit(Neighbour { edge, side: Side::Target, target });
+        let meta = entry.meta();
+        for owner in &meta.owners {
+            emit(EdgeType::OwnedBy, self.owner(&meta.namespace, owner));
+        }
+        let relations = entry.relations();
+        entry.references(&mut |key| {
+            if let IndexKey::Ref { relation, namespace, name } = key
+                && let Some(relation) = relations.iter().find(|known| known.name == relation)
+            {
+                emit(relation.edge, self.named(relation, namespace, name));
+            }
+        });
+        if let Some((relation, selector)) = entry.selector() {
+            for pod in self.selected(&meta.namespace, &selector) {
+                emit(relation.edge, Vertex::Object(pod));
+            }
+        }
+        for (label, of_namespace, resource) in MANAGERS {
+            let Some(name) = meta.labels.get(label) else { continue };
+            let namespace = of_namespace.and_then(|label| meta.labels.get(label));
+            for store in self.stores.iter().filter(|store| store.kind().is_resource(resource)) {
+                let key = |entry: &dyn AnyEntry| {
+                    *entry.meta().name == *name && namespace.is_none_or(|ns| *entry.meta().namespace == *ns)
+                };
+                let (from, to) = (Edge::Least, Edge::Greatest);
+                for manager in self.reader.within(&**store, None, from, to, 1, &key).0 {
+                    emit(EdgeType::ManagedBy, Vertex::Object(manager));
+                }
+            }
+        }
+    }
+
+    /// What refers to an object: by each relation `limit` at most. Gives the relations that were not followed to
+    /// their end, and why. Along `came_along`, the edge by which the object itself was reached, it does not go back.
+    pub fn incoming(
+        &self,
+        entry: &SharedAny,
+        limit: usize,
+        came_along: Option<EdgeType>,
+        emit: &mut dyn FnMut(Neighbour),
+    ) -> Vec<(EdgeType, Reason)> {
+        let mut cuts = Vec::new();
+        let all = |_: &dyn AnyEntry| true;
+        let mut follow = |edge: EdgeType,
+                          store: &dyn AnyStore,
+                          key: IndexKey<'_>,
+                          matches: &dyn Fn(&dyn AnyEntry) -> bool| {
+            let back = came_along == Some(edge);
+            // One of those that it would lead back to is known already.
+            let limit = if back { 1 } else { limit };
+            let (found, more) =
+                self.reader.within(store, Some(key), Edge::Least, Edge::Greatest, limit, matches);
+            if back {
+                if more && !cuts.contains(&(edge, Reason::Hub)) {
+                    cuts.push((edge, Reason::Hub));
+                }
+                return;
+            }
+            if more && !cuts.contains(&(edge, Reason::FanOut)) {
+                cuts.push((edge, Reason::FanOut));
+            }
+            for source in found {
+                emit(Neighbour { edge, side: Side::Source, target: Vertex::Object(source) });
+            }
+        };
+        let (kind, meta) = (entry.kind(), entry.meta());
+        let named = format!("{}/{}", kind.kind, meta.name);
+        for store in &self.stores {
+            follow(EdgeType::OwnedBy, &**store, IndexKey::Owner(&meta.uid), &all);
+            for relation in store.relations() {
+                let name = if relation.to.is_empty() {
+                    &named
+                } else if kind.is_resource(relation.to) {
+                    &*meta.name
+                } else {
+                    continue;
+                };
+                let key = IndexKey::Ref { relation: relation.name, namespace: &meta.namespace, name };
+                follow(relation.edge, &**store, key, &all);
+            }
+            for (label, of_namespace, _) in MANAGERS.iter().filter(|manager| kind.is_resource(manager.2)) {
+                let here = |entry: &dyn AnyEntry| {
+                    let named = of_namespace.and_then(|label| entry.meta().labels.get(label));
+                    named.is_none_or(|namespace| *namespace == *meta.namespace)
+                };
+                follow(EdgeType::ManagedBy, &**store, IndexKey::Label(label, &meta.name), &here);
+            }
+        }
+        if kind.is_resource(PODS) {
+            for store in self.stores.iter().filter(|store| store.selects().is_some()) {
+                for source in self.selecting(&**store, entry) {
+                    let Some(relation) = store.selects() else { continue };
+                    if came_along != Some(relation.edge) {
+                        emit(Neighbour {
+                            edge: relation.edge,
+                            side: Side::Source,
+                            target: Vertex::Object(source),
+                        });
+                    }
+                }
+            }
+        }
+        cuts
+    }
+
+    /// The objects of a kind whose selectors match a pod.
+    fn selecting(&self, store: &dyn AnyStore, pod: &SharedAny) -> Vec<SharedAny> {
+        let meta = pod.meta();
+        let namespace = &*meta.namespace;
+        let keys = meta.labels.iter().chain([("", "")]);
+        let found = keys.flat_map(|(key, value)| {
+            self.reader.by(store, IndexKey::Selector { namespace, key, value }, usize::MAX).0
+        });
+        found
+            .filter(|source| source.selector().is_some_and(|(_, selector)| selector.matches(&meta.labels)))
+            .collect()
+    }
+
+    fn selected(&self, namespace: &str, selector: &LabelSelector) -> Vec<SharedAny> {
+        let pods = self.stores.iter().filter(|store| store.kind().is_resource(PODS));
+        pods.flat_map(|store| self.reader.labelled(&**store, namespace, selector, super::FAN_OUT).0).collect()
+    }
+
+    fn owner(&self, namespace: &str, owner: &OwnerRef) -> Vertex {
+        let group = owner.api_version.rsplit_once('/').map_or("", |(group, _)| group);
+        let store = self
+            .stores
+            .iter()
+            .find(|store| *store.kind().kind == *owner.kind && *store.kind().group == *group);
+        let found = store.and_then(|store| {
+            let namespace = if store.kind().namespaced { namespace } else { "" };
+            // A new object of the same name is not the owner.
+            self.reader.get(&**store, namespace, &owner.name).filter(|found| *found.meta().uid == *owner.uid)
+        });
+        found.map_or_else(
+            || self.absent(store.map(|store| store.kind()), &owner.kind, namespace, &owner.name),
+            Vertex::Object,
+        )
+    }
+
+    /// The object that a reference names.
+    fn named(&self, relation: &Relation, namespace: &str, name: &str) -> Vertex {
+        let (kind, name) =
+            if relation.to.is_empty() { name.split_once('/').unwrap_or(("", name)) } else { ("", name) };
+        let is_it = |meta: &KindMeta| {
+            if relation.to.is_empty() { meta.kind == kind } else { meta.is_resource(relation.to) }
+        };
+        let store = self.stores.iter().find(|store| is_it(store.kind()));
+        let found = store.and_then(|store| {
+            let namespace = if store.kind().namespaced { namespace } else { "" };
+            self.reader.get(&**store, namespace, name)
+        });
+        let kind = if kind.is_empty() { relation.to } else { kind };
+        found.map_or_else(
+            || self.absent(store.map(|store| store.kind()), kind, namespace, name),
+            Vertex::Object,
+        )
+    }
+
+    fn absent(&self, known: Option<&KindMeta>, kind: &str, namespace: &str, name: &str) -> Vertex {
+        let namespaced = known.is_none_or(|kind| kind.namespaced);
+        Vertex::Named {
+            cluster: self.cluster.clone(),
+            resource: known.map_or_else(|| kind.to_owned(), |kind| kind.resource().into_owned()),
+            kind: known.map_or(kind, |kind| kind.kind).to_owned(),
+            namespace: if namespaced { namespace.to_owned() } else { String::new() },
+            name: name.to_owned(),
+            missing: known.is_some(),
+        }
+    }
+}
