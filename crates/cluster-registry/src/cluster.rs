@@ -120,6 +120,14 @@ impl Cluster {
         self.stores.get(&TypeId::of::<Store<K>>())?.typed().downcast_ref()
     }
 
+    /// The stores of a type: one for a kind of the table, one for each kind that it stands for otherwise.
+    pub fn stores_of<K: Kind>(&self) -> impl Iterator<Item = Store<K>> {
+        let one = self.store::<K>().cloned();
+        let several = if one.is_none() { self.open_stores() } else { Vec::new() };
+        one.into_iter()
+            .chain(several.into_iter().filter_map(|store| store.typed().downcast_ref::<Store<K>>().cloned()))
+    }
+
     /// The connection, if the cluster's configuration can be used.
     #[must_use]
     pub fn connection(&self) -> Option<Arc<Connection>> {

@@ -58,10 +58,17 @@ impl<K: Kind> Entry<K> {
         self.change.load(Ordering::Acquire)
     }
 
-    /// `cluster:namespace:name`.
+    /// `cluster:namespace:name`; where a type stands for several kinds, the kind before it:
+    /// `certificates.cert-manager.io/cluster:namespace:name`.
     #[must_use]
     pub fn id(&self) -> String {
-        format!("{}:{}:{}", self.cluster, &*self.meta.namespace, self.meta.name)
+        let Meta { namespace, name, .. } = &self.meta;
+        let kind = self.kind();
+        if kind.kind == K::META.kind {
+            format!("{}:{}:{}", self.cluster, &**namespace, name)
+        } else {
+            format!("{}/{}:{}:{}", kind.resource(), self.cluster, &**namespace, name)
+        }
     }
 
     /// The order of lists within a cluster.

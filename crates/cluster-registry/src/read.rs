@@ -15,7 +15,7 @@ use crate::{
     cluster::Cluster,
     entry::{Entry, Shared},
     registry::{Clusters, Registry},
-    store::{Edge, Snapshot},
+    store::{Edge, Snapshot, Store},
 };
 
 /// A condition that only the kind knows, such as a pod's readiness.
@@ -31,6 +31,8 @@ pub struct Query<K: Kind> {
     pub fields: FieldSelector,
     pub matches: Option<Matches<K>>,
     pub page: PageRequest,
+    /// For a type that stands for several kinds: only this one, as `plural.group`. All of them if `None`.
+    pub resource: Option<String>,
 }
 
 impl<K: Kind> Default for Query<K> {
@@ -42,6 +44,7 @@ impl<K: Kind> Default for Query<K> {
             fields: FieldSelector::default(),
             matches: None,
             page: PageRequest { limit: usize::MAX, ..PageRequest::default() },
+            resource: None,
         }
     }
 }
@@ -77,48 +80,47 @@ impl<K: Kind> Reader<'_, K> {
     /// One object; `namespace` is empty for a cluster-scoped one.
     #[must_use]
     pub fn get(&self, cluster: &str, namespace: &str, name: &str) -> Option<Shared<K>> {
-        let cluster = self.clusters.get(cluster)?;
-        let snapshot = cluster.store::<K>()?.snapshot();
-        let entry = snapshot.get(namespace, name)?;
-        self.allows(entry).then(|| Arc::clone(entry))
+        self.snapshots(cluster).find_map(|snapshot| {
+            let entry = snapshot.get(namespace, name)?;
+            self.allows(entry).then(|| Arc::clone(entry))
+        })
     }
 
     /// The objects of a cluster under a key, in order.
     #[must_use]
     pub fn by(&self, cluster: &str, key: IndexKey<'_>) -> Vec<Shared<K>> {
-        let Some(snapshot) = self.clusters.get(cluster).and_then(|c| c.store::<K>()).map(|s| s.snapshot())
-        else {
-            return Vec::new();
-        };
-        snapshot.by(key).filter(|entry| self.allows(entry)).map(Arc::clone).collect()
+        let mut found = Vec::new();
+        for snapshot in self.snapshots(cluster) {
+            found.extend(snapshot.by(key).filter(|entry| self.allows(entry)).map(Arc::clone));
+        }
+        found
     }
 
     /// The objects of a namespace that carry labels, by the label index where the selector allows it.
     #[must_use]
     pub fn labelled(&self, cluster: &str, namespace: &str, labels: &LabelSelector) -> Vec<Shared<K>> {
-        let Some(snapshot) = self.clusters.get(cluster).and_then(|c| c.store::<K>()).map(|s| s.snapshot())
-        else {
-            return Vec::new();
-        };
         let key = labels.exact_pair().map(|(key, value)| IndexKey::Label(key, value));
-        snapshot
-            .scan(key, Edge::Before(namespace), Edge::After(namespace))
-            .filter(|entry| labels.matches(&entry.meta.labels) && self.allows(entry))
-            .map(Arc::clone)
-            .collect()
+        let mut found = Vec::new();
+        for snapshot in self.snapshots(cluster) {
+            let entries = snapshot.scan(key, Edge::Before(namespace), Edge::After(namespace));
+            found.extend(
+                entries
+                    .filter(|entry| labels.matches(&entry.meta.labels) && self.allows(entry))
+                    .map(Arc::clone),
+            );
+        }
+        found
     }
 
     /// How many objects the caller may see in a cluster.
     #[must_use]
     pub fn count(&self, cluster: &str) -> usize {
-        let Some(snapshot) = self.clusters.get(cluster).and_then(|c| c.store::<K>()).map(|s| s.snapshot())
-        else {
-            return 0;
-        };
-        if self.scope.allows_all::<K>() {
-            return snapshot.len();
-        }
-        snapshot.iter().filter(|entry| self.allows(entry)).count()
+        let all = self.scope.allows_all::<K>();
+        self.snapshots(cluster)
+            .map(|snapshot| {
+                if all { snapshot.len() } else { snapshot.iter().filter(|entry| self.allows(entry)).count() }
+            })
+            .sum()
     }
 
     /// Objects of many clusters, in order.
@@ -148,10 +150,9 @@ impl<K: Kind> Reader<'_, K> {
             true
         };
         let mut walk = |cluster: &Arc<Cluster>| {
-            let Some(snapshot) = cluster.store::<K>().map(|store| store.snapshot()) else { return true };
-            segments(query, &cluster.spec().id, &namespaces)
-                .into_iter()
-                .try_for_each(|(from, to)| {
+            chosen_stores(cluster, query).try_for_each(|store| {
+                let snapshot = store.snapshot();
+                segments(query, &cluster.spec().id, &namespaces).into_iter().try_for_each(|(from, to)| {
                     let entries = snapshot.scan(key, from, to);
                     let go_on = if query.page.from_end {
                         collect(&mut entries.rev())
@@ -160,13 +161,13 @@ impl<K: Kind> Reader<'_, K> {
                     };
                     if go_on { Ok(()) } else { Err(()) }
                 })
-                .is_ok()
+            })
         };
         if query.page.from_end {
-            clusters.iter().rev().all(&mut walk);
+            let _ = clusters.iter().rev().try_for_each(&mut walk);
             rows.reverse();
         } else {
-            clusters.iter().all(&mut walk);
+            let _ = clusters.iter().try_for_each(&mut walk);
         }
         Ok(Selection { rows, more, problems })
     }
@@ -182,12 +183,14 @@ impl<K: Kind> Reader<'_, K> {
         let key = key::<K>(query);
         let mut count = 0;
         for cluster in self.chosen(query.clusters.as_deref())? {
-            let Some(snapshot) = cluster.store::<K>().map(|store| store.snapshot()) else { continue };
-            count += spans(&namespaces)
-                .into_iter()
-                .flat_map(|(from, to)| snapshot_scan(&snapshot, key, from, to))
-                .filter(|entry| self.selects(query, entry))
-                .count();
+            for store in chosen_stores(&cluster, query) {
+                let snapshot = store.snapshot();
+                count += spans(&namespaces)
+                    .into_iter()
+                    .flat_map(|(from, to)| snapshot_scan(&snapshot, key, from, to))
+                    .filter(|entry| self.selects(query, entry))
+                    .count();
+            }
         }
         Ok(count)
     }
@@ -199,7 +202,16 @@ impl<K: Kind> Reader<'_, K> {
             return Some(error);
         }
         let cluster = self.clusters.get(cluster)?;
-        self.scope.allows_cluster(&cluster.spec().id).then(|| problem(cluster, cluster.store::<K>()?))?
+        self.scope
+            .allows_cluster(&cluster.spec().id)
+            .then(|| cluster.stores_of::<K>().find_map(|store| problem(cluster, &store)))?
+    }
+
+    fn snapshots(&self, cluster: &str) -> impl Iterator<Item = Arc<Snapshot<K>>> {
+        let cluster = self.clusters.get(cluster).map(Arc::clone);
+        cluster
+            .into_iter()
+            .flat_map(|cluster| cluster.stores_of::<K>().map(|store| store.snapshot()).collect::<Vec<_>>())
     }
 
     fn check_watched(&self) -> Result<(), Error> {
@@ -235,7 +247,7 @@ impl<K: Kind> Reader<'_, K> {
     }
 
     fn allows(&self, entry: &Entry<K>) -> bool {
-        self.scope.allows(&entry.cluster, &K::META, &entry.meta.namespace, &entry.meta.name)
+        self.scope.allows(&entry.cluster, entry.kind(), &entry.meta.namespace, &entry.meta.name)
     }
 }
 
@@ -252,6 +264,13 @@ pub fn unknown_cluster(id: &str) -> Error {
         ErrorCode::ClusterNotFound,
         format!("there is no cluster with the id {id:?}; `clusters {{ id }}` lists them"),
     )
+}
+
+/// The stores of a cluster that a query is about.
+fn chosen_stores<K: Kind>(cluster: &Cluster, query: &Query<K>) -> impl Iterator<Item = Store<K>> {
+    cluster
+        .stores_of::<K>()
+        .filter(|store| query.resource.as_ref().is_none_or(|resource| store.kind().is_resource(resource)))
 }
 
 fn snapshot_scan<'a, K: Kind>(

@@ -70,7 +70,19 @@ pub fn all<K: ResourceKind>(
     filter: Option<K::Filter>,
     limit: Option<i32>,
 ) -> async_graphql::Result<Vec<Resource<K>>> {
+    all_of(ctx, place, filter, limit, None)
+}
+
+/// The same for a type that stands for several kinds; those of one kind, if it is named.
+pub fn all_of<K: ResourceKind>(
+    ctx: &Context<'_>,
+    place: Place,
+    filter: Option<K::Filter>,
+    limit: Option<i32>,
+    resource: Option<String>,
+) -> async_graphql::Result<Vec<Resource<K>>> {
     let mut query = query::<K>(place, filter)?;
+    query.resource = resource;
     if let Some(limit) = limit {
         query.page.limit = usize::try_from(limit)
             .map_err(|_| graphql_error(&Error::bad_input(format!("limit must not be negative: {limit}"))))?;

@@ -4,6 +4,7 @@ use async_graphql::{Context, ID, MergedObject, Object};
 use kinds::{Resource, ResourceKind, for_each_kind, table::*};
 
 use crate::{
+    custom::CustomQuery,
     fleet::FleetQuery,
     graph::GraphQuery,
     list::{self, Place, Window},
@@ -11,7 +12,7 @@ use crate::{
 };
 
 #[derive(MergedObject, Default)]
-pub struct Query(FleetQuery, GraphQuery, KindQuery);
+pub struct Query(FleetQuery, GraphQuery, CustomQuery, KindQuery);
 
 #[derive(Default)]
 pub struct KindQuery;

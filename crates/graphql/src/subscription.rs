@@ -1,6 +1,7 @@
 //! The subscription root: events of each kind, of all kinds together, and of clusters.
 
 mod cluster_events;
+mod custom_events;
 mod kind_events;
 mod only_changes;
 mod resource_events;
@@ -12,5 +13,6 @@ use async_graphql::MergedSubscription;
 pub struct Subscription(
     kind_events::KindEvents,
     resource_events::ResourceEvents,
+    custom_events::CustomEvents,
     cluster_events::ClusterEvents,
 );

@@ -39,6 +39,8 @@ pub struct Interest {
     pub cluster: Option<String>,
     pub namespace: Option<String>,
     pub labels: LabelSelector,
+    /// For a type that stands for several kinds: only this one, as `plural.group`.
+    pub resource: Option<String>,
     /// Whether what exists already is sent first.
     pub initial: bool,
 }
@@ -199,6 +201,7 @@ impl<K: ResourceKind> Feed<K> {
             clusters: self.interest.cluster.iter().cloned().map(|cluster| vec![cluster]).next(),
             namespaces: self.interest.namespace.iter().cloned().collect(),
             labels: if all { self.interest.labels.clone() } else { LabelSelector::default() },
+            resource: self.interest.resource.clone(),
             matches: Some(Box::new(move |entry| all || entry.change() > number)),
             ..Query::default()
         };
@@ -221,7 +224,8 @@ impl<K: ResourceKind> Feed<K> {
         self.wants_cluster(&entry.cluster)
             && self.interest.namespace.as_ref().is_none_or(|namespace| **namespace == *entry.meta.namespace)
             && self.interest.labels.matches(&entry.meta.labels)
-            && self.scope.allows(&entry.cluster, &K::META, &entry.meta.namespace, &entry.meta.name)
+            && self.interest.resource.as_ref().is_none_or(|resource| entry.kind().is_resource(resource))
+            && self.scope.allows(&entry.cluster, entry.kind(), &entry.meta.namespace, &entry.meta.name)
     }
 
     fn wants_cluster(&self, cluster: &ClusterId) -> bool {

@@ -23,10 +23,10 @@ impl Kind for CustomResourceDefinition {
         rules: &[],
     };
 
-    type Columns = ();
+    type Columns = Columns;
 
-    fn columns(_: &str) -> Result<(), serde_json::Error> {
-        Ok(())
+    fn columns(_: &str) -> Result<Columns, serde_json::Error> {
+        Ok(Columns)
     }
 }
 
@@ -43,5 +43,13 @@ pub struct CustomResourceDefinitionDetail;
 impl From<Arc<resource::Object<CustomResourceDefinition>>> for CustomResourceDefinitionDetail {
     fn from(_: Arc<resource::Object<CustomResourceDefinition>>) -> Self {
         Self
+    }
+}
+
+pub struct Columns;
+
+impl Columns {
+    pub fn description(&self) -> Option<crate::custom::Description> {
+        None
     }
 }

@@ -5,7 +5,7 @@ use fleetgraph_core::Health;
 
 /// How an object is doing, by one rule set for all kinds.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[graphql(remote = "fleetgraph_core::HealthState")]
+#[graphql(name = "ObjectHealthStatus", remote = "fleetgraph_core::HealthState")]
 pub enum HealthState {
     /// It is as it is wanted.
     Healthy,

@@ -5,8 +5,14 @@ use cluster_registry::{Entry, SharedAny};
 use fleetgraph_core::{ClusterId, Kind, OwnerRef};
 
 use crate::{
-    cluster::ClusterObject, for_each_kind, health::ObjectHealth, reference::ObjectReference,
-    resource::Resource, table::*, viewer,
+    cluster::ClusterObject,
+    custom::CustomResource,
+    for_each_kind,
+    health::ObjectHealth,
+    reference::ObjectReference,
+    resource::Resource,
+    table::*,
+    viewer::{self, Viewer},
 };
 
 macro_rules! interface {
@@ -30,6 +36,7 @@ macro_rules! interface {
         )]
         pub enum AnyResource {
             $($kind(Resource<$kind>),)*
+            CustomResource(Resource<CustomResource>),
             Reference(ObjectReference),
         }
 
@@ -43,7 +50,7 @@ macro_rules! interface {
                         return entry.downcast::<Entry<$kind>>().ok().map(|entry| Self::$kind(Resource::new(entry)));
                     }
                 )*
-                None
+                entry.downcast::<Entry<CustomResource>>().ok().map(|entry| Self::CustomResource(Resource::new(entry)))
             }
 
             /// An object by its kind and name: the object itself if it is watched and can be seen.
@@ -61,7 +68,17 @@ macro_rules! interface {
                         return Ok(viewer::get::<$kind>(ctx, cluster, namespace, name).await?.map(Self::$kind));
                     }
                 )*
-                Ok(None)
+                // Not of the table: a kind that this cluster has besides.
+                let viewer = Viewer::of(ctx)?;
+                let reader = viewer.registry.read_any(&viewer.scope);
+                let stores = reader.stores(cluster.as_str());
+                let found = stores.iter().find(|store| {
+                    store.kind().kind == kind && same_group(&store.kind().api_version(), api_version)
+                });
+                Ok(found.and_then(|store| {
+                    let namespace = if store.kind().namespaced { namespace } else { "" };
+                    Self::from_any(reader.get(&**store, namespace, name)?)
+                }))
             }
         }
 
@@ -78,6 +95,12 @@ macro_rules! interface {
 }
 
 for_each_kind!(interface);
+
+/// Whether two API versions are of one group: an owner may be named in another version than the one that is watched.
+fn same_group(a: &str, b: &str) -> bool {
+    let group = |version: &str| version.rsplit_once('/').map_or(String::new(), |(group, _)| group.to_owned());
+    group(a) == group(b)
+}
 
 impl AnyResource {
     /// The owner that a reference names.

@@ -12,6 +12,7 @@
 
 mod cluster;
 mod conditions;
+pub mod custom;
 mod error;
 mod filter;
 pub mod graph;
@@ -60,6 +61,7 @@ mod stateful_set;
 mod storage_class;
 
 pub use cluster::{ClusterFilter, ClusterObject, Freshness, WatchState};
+pub use custom::CustomResource;
 pub use error::{ErrorExt, graphql_error, report};
 pub use filter::{Filter, Glob, ResourceFilter};
 pub use health::{HealthState, ObjectHealth};
@@ -161,7 +163,7 @@ macro_rules! kind_set {
         /// Every kind of the table, to be watched.
         #[must_use]
         pub fn kind_set() -> cluster_registry::KindSet {
-            cluster_registry::KindSet::default()$(.with::<$cluster_kind>())*$(.with::<$kind>())*
+            cluster_registry::KindSet::default()$(.with::<$cluster_kind>())*$(.with::<$kind>())*.with_open::<CustomResource>()
         }
     };
 }

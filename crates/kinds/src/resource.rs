@@ -99,7 +99,8 @@ impl<K: ResourceKind> TypeName for Resource<K> {
 
 #[Object(name_type)]
 impl<K: ResourceKind> Resource<K> {
-    /// `cluster:namespace:name`; `cluster::name` for a cluster-scoped object.
+    /// `cluster:namespace:name`; `cluster::name` for a cluster-scoped object. A custom resource has its kind before
+    /// it: `certificates.cert-manager.io/cluster:namespace:name`.
     pub async fn id(&self) -> ID {
         ID(self.0.entry.id())
     }
@@ -270,6 +271,31 @@ impl InNamespace {
     /// The name of the namespace that the object lies in.
     async fn namespace_name(&self) -> &str {
         &self.namespace
+    }
+}
+
+/// The fields of objects of which some kinds lie in namespaces and some don't.
+pub struct MaybeInNamespace(InNamespace);
+
+impl<K: Kind> From<&Object<K>> for MaybeInNamespace {
+    fn from(object: &Object<K>) -> Self {
+        Self(InNamespace::from(object))
+    }
+}
+
+#[Object]
+impl MaybeInNamespace {
+    /// The namespace that the object lies in; null for a cluster-scoped one.
+    async fn namespace(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Resource<Namespace>>> {
+        if self.0.namespace.is_empty() {
+            return Ok(None);
+        }
+        viewer::get::<Namespace>(ctx, &self.0.cluster, "", &self.0.namespace).await
+    }
+
+    /// The name of the namespace that the object lies in; null for a cluster-scoped one.
+    async fn namespace_name(&self) -> Option<&str> {
+        Some(&*self.0.namespace).filter(|namespace| !namespace.is_empty())
     }
 }
 

@@ -47,7 +47,7 @@ pub(super) fn interest(
     initial: bool,
 ) -> async_graphql::Result<Interest> {
     let labels = label_selector.map(LabelSelector::parse).transpose().graphql()?.unwrap_or_default();
-    Ok(Interest { cluster, namespace, labels, initial })
+    Ok(Interest { cluster, namespace, labels, resource: None, initial })
 }
 
 macro_rules! kind_events {
@@ -112,7 +112,7 @@ macro_rules! kind_events {
                         let viewer = Viewer::of(ctx)?;
                         let interest = interest(cluster, namespace, label_selector.as_deref(), initial)?;
                         let events = events::<$kind>(&viewer.registry, &viewer.scope, interest).graphql()?;
-                        Ok(events.filter_map(move |event| async move {
+                        Ok(events.inspect(|_| viewer.renew()).filter_map(move |event| async move {
                             let before = event.before.clone().filter(|_| only_changes);
                             let after = [<$kind Event>](event);
                             if let Some(before) = before {

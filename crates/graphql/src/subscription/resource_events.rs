@@ -5,7 +5,8 @@ use cluster_registry::Registry;
 use fleetgraph_core::{Error, Kind, Scope};
 use futures::{Stream, StreamExt, stream::BoxStream};
 use kinds::{
-    AnyResource, DateTime, ErrorExt, Resource, ResourceKind, Viewer, for_each_kind, graphql_error, table::*,
+    AnyResource, CustomResource, DateTime, ErrorExt, Resource, ResourceKind, Viewer, for_each_kind,
+    graphql_error, table::*,
 };
 
 use super::kind_events::{Facts, interest};
@@ -37,7 +38,7 @@ impl ResourceEvent {
         let Facts { reason, message } = Facts::of(&event);
         Self {
             event_type: event.kind,
-            resource_type: K::META.kind,
+            resource_type: event.object.as_ref().map_or(K::META.kind, |object| object.kind().kind),
             cluster_id: event.cluster_id(),
             resource: event.object.map(|object| any(Resource::new(object))),
             timestamp: DateTime(event.at),
@@ -66,7 +67,7 @@ macro_rules! streams {
             $(
                 let meta = $kind::META;
                 let asked = match resource_type {
-                    Some(name) => [meta.kind, meta.plural, meta.singular].iter().any(|n| n.eq_ignore_ascii_case(name)),
+                    Some(name) => meta.answers_to(name),
                     None => registry.hub::<$kind>().is_some(),
                 };
                 if asked {
@@ -74,6 +75,17 @@ macro_rules! streams {
                     streams.push(events.map(|event| ResourceEvent::new(event, AnyResource::$kind)).boxed());
                 }
             )*
+            let custom = match resource_type {
+                // A kind that clusters have besides; they may come to have it later.
+                Some(name) if streams.is_empty() && name.contains('.') => Some(Some(name.to_owned())),
+                Some(_) => None,
+                None => Some(None),
+            };
+            if let Some(resource) = custom {
+                let interest = Interest { resource, ..interest()? };
+                let events = events::<CustomResource>(registry, scope, interest).graphql()?;
+                streams.push(events.map(|event| ResourceEvent::new(event, AnyResource::CustomResource)).boxed());
+            }
             Ok(streams)
         }
     };
@@ -84,16 +96,18 @@ for_each_kind!(streams);
 #[Subscription]
 impl ResourceEvents {
     /// Changes of objects of one kind, or of all.
-    async fn resource_events(
+    async fn resource_events<'a>(
         &self,
-        ctx: &Context<'_>,
+        ctx: &'a Context<'_>,
         #[graphql(desc = "The id of the cluster; all clusters if missing.")] cluster: Option<String>,
         #[graphql(desc = "All namespaces if missing.")] namespace: Option<String>,
-        #[graphql(desc = "The name of a kind, such as `pod`, `pods` or `Pod`; all if missing.")]
+        #[graphql(
+            desc = "The name of a kind, such as `pod`, `pods` or `Pod`, or `certificates.cert-manager.io` for a custom resource; all if missing."
+        )]
         resource_type: Option<String>,
         #[graphql(desc = "A label selector in Kubernetes' syntax.")] label_selector: Option<String>,
         #[graphql(default, desc = "Whether what exists already is sent first, as CREATED.")] initial: bool,
-    ) -> async_graphql::Result<impl Stream<Item = ResourceEvent> + use<>> {
+    ) -> async_graphql::Result<impl Stream<Item = ResourceEvent> + use<'a>> {
         let viewer = Viewer::of(ctx)?;
         let wanted = || interest(cluster.clone(), namespace.clone(), label_selector.as_deref(), initial);
         let streams = streams(&viewer.registry, &viewer.scope, resource_type.as_deref(), wanted)?;
@@ -105,6 +119,6 @@ impl ResourceEvents {
                 known.join(", ")
             ))));
         }
-        Ok(futures::stream::select_all(streams))
+        Ok(futures::stream::select_all(streams).inspect(|_| viewer.renew()))
     }
 }
