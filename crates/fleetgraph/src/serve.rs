@@ -4,14 +4,15 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use cluster_registry::Registry;
-use fleetgraph_core::Scope;
+use fleetgraph_core::{Kind, Scope};
 use graphql::{SchemaSettings, limits::Limits};
 use http_api::{Parts, Shutdown};
+use kinds::custom::{CustomResources, ReferenceConfig, Wanted};
 use tokio::net::TcpListener;
 
 use crate::{
     clusters,
-    config::Config,
+    config::{Config, SecretDetail},
     gate::Gate,
     lifecycle::{Lifecycle, Phase, Signals, Tasks},
     readiness::Readiness,
@@ -82,6 +83,16 @@ async fn serve(
         let page = telemetry.prometheus();
         |stop| async { Ok(serve_metrics(metrics, page, stop).await?) }
     });
+    if config.enable_custom_resources {
+        let (registry, wanted) = (registry.clone(), custom_resources(config));
+        tasks.spawn("watcher of custom resources", |stop| async move {
+            match stop.run_until_cancelled(kinds::custom::watch(registry, wanted)).await {
+                Some(Err(error)) => Err(anyhow::Error::msg(error.message)),
+                Some(Ok(never)) => match never {},
+                None => Ok(()),
+            }
+        });
+    }
     tasks.spawn("watch for readiness", {
         let (life, registry) = (life.clone(), registry.clone());
         |stop| async move {
@@ -132,7 +143,10 @@ async fn registry(config: &Config, contexts: &[String]) -> anyhow::Result<Regist
         concurrent_lists_per_cluster: config.registry.max_concurrent_initial_lists_per_cluster,
         resync_period: config.resync_period,
         watch_resources: config.watch_resources.clone(),
-        ..cluster_registry::Settings::default()
+        metadata_only: match config.secrets {
+            SecretDetail::Metadata => vec![<kinds::Secret as Kind>::META.plural.to_owned()],
+            SecretDetail::Keys => Vec::new(),
+        },
     };
     let registry = Registry::new(kinds::kind_set(), settings);
     let found = clusters::find(config, contexts);
@@ -151,6 +165,23 @@ async fn registry(config: &Config, contexts: &[String]) -> anyhow::Result<Regist
         bail!("there is no cluster to serve: {}", problems.join("; "));
     }
     Ok(registry)
+}
+
+/// What the configuration says of custom resources.
+fn custom_resources(config: &Config) -> CustomResources {
+    let wanted = config.custom_resource_definitions.iter().map(|wanted| Wanted {
+        group: wanted.group.clone(),
+        version: Some(wanted.version.clone()).filter(|version| !version.is_empty()),
+        kind: wanted.kind.clone(),
+        namespaces: wanted.namespaces.clone(),
+    });
+    let references = config.custom_resource_references.iter().map(|rule| ReferenceConfig {
+        from: rule.from.clone(),
+        path: rule.path.clone(),
+        to: rule.to.clone(),
+        namespaced: rule.namespaced,
+    });
+    CustomResources { wanted: wanted.collect(), references: references.collect() }
 }
 
 /// The registry tells of no moment when the last cluster settles, so it is asked; that is cheap, and ends with the start.

@@ -149,9 +149,9 @@ fn a_key_in_the_wrong_place_is_told_where_it_belongs() {
 fn settings_of_dictamesh_without_a_function_here_are_refused_by_name() {
     let faults = faults(
         "enable_cache: true\ncache_ttl: 5m\nenable_rbac: false\nenable_relationships: true\nworker_pool_size: 10\n\
-         enable_mutations: false\nenable_custom_resources: false\ncustom_resource_definitions: []\n",
+         enable_mutations: false\n",
     );
-    assert_eq!(faults.len(), 8);
+    assert_eq!(faults.len(), 6);
     for (n, fault) in faults.iter().enumerate() {
         assert!(fault.starts_with(&format!("fleet.yaml:{}:1: ", n + 1)), "{fault}");
         assert!(fault.contains("DictaMesh") && fault.contains("isn't supported yet"), "{fault}");
@@ -384,4 +384,21 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn custom_resources_say_what_is_missing_and_need_their_switch() {
+    let faults = faults(
+        "custom_resource_definitions:\n  - group: example.com\ncustom_resource_references:\n  - {from: widgets.example.com, \
+         path: '.spec[', to: secrets}\n",
+    );
+    let has = |at: &str, text: &str| {
+        assert!(
+            faults.iter().any(|fault| fault.contains(at) && fault.contains(text)),
+            "{at} {text}: {faults:?}"
+        );
+    };
+    has("custom_resource_definitions[0]", "kind");
+    has("custom_resource_references[0].path", "no JSONPath");
+    has("enable_custom_resources", "must be true");
 }

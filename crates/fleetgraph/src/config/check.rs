@@ -27,6 +27,60 @@ impl<'a> Check<'a> {
         Self { document, problems, prefix: Vec::new() }
     }
 
+    fn custom_resources(&mut self, config: &Config) {
+        for (index, wanted) in config.custom_resource_definitions.iter().enumerate() {
+            let at = |key: &'static str| {
+                vec![
+                    Step::Key("custom_resource_definitions".into()),
+                    Step::Index(index),
+                    Step::Key(key.into()),
+                ]
+            };
+            if wanted.kind.is_empty() {
+                self.refuse_at(at("kind"), "missing; write the kind, such as Certificate");
+            }
+            if wanted.namespaces.iter().any(|namespace| !is_dns_label(namespace)) {
+                self.refuse_at(at("namespaces"), "not all of these are names of namespaces");
+            }
+        }
+        for (index, rule) in config.custom_resource_references.iter().enumerate() {
+            let at = |key: &'static str| {
+                vec![
+                    Step::Key("custom_resource_references".into()),
+                    Step::Index(index),
+                    Step::Key(key.into()),
+                ]
+            };
+            for (key, value) in [("from", &rule.from), ("to", &rule.to)] {
+                if value.is_empty() {
+                    self.refuse_at(
+                        at(key),
+                        "missing; write plural and group, such as certificates.cert-manager.io",
+                    );
+                }
+            }
+            if let Err(error) = kinds::custom::Path::parse(&rule.path).and_then(|_| {
+                if rule.path.is_empty() {
+                    return Err(fleetgraph_core::Error::bad_input(
+                        "missing; write a JSONPath such as .spec.secretName",
+                    ));
+                }
+                Ok(())
+            }) {
+                self.refuse_at(at("path"), error.message);
+            }
+        }
+        if !config.enable_custom_resources
+            && !(config.custom_resource_definitions.is_empty()
+                && config.custom_resource_references.is_empty())
+        {
+            self.refuse(
+                "enable_custom_resources",
+                "must be true for `custom_resource_definitions` and `custom_resource_references` to mean anything",
+            );
+        }
+    }
+
     /// Checks everything; `kinds` are those that can be watched.
     pub fn config(&mut self, config: &Config, kinds: &[&KindMeta]) {
         self.clusters(&config.clusters);
@@ -41,6 +95,7 @@ impl<'a> Check<'a> {
                 self.refuse_at(vec![Step::Key("watch_resources".into()), Step::Index(index)], message);
             }
         }
+        self.custom_resources(config);
         for (key, address) in [("listen", config.listen), ("metrics_listen", config.metrics_listen)] {
             if let Err(message) = loopback_only(address) {
                 self.refuse(key, message);

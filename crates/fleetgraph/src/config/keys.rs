@@ -7,7 +7,7 @@
 use std::{borrow::Cow, sync::LazyLock};
 
 use super::{
-    Config,
+    Config, CustomResourceConfig, CustomResourceReferenceConfig,
     cluster::{ClusterConfig, OidcConfig, TlsConfig},
     document::{Content, Document, Node, Step},
     foreign,
@@ -32,12 +32,14 @@ pub static SECTIONS: LazyLock<Vec<Section>> = LazyLock::new(|| {
         ("clusters[]", ClusterConfig::KEYS),
         ("clusters[].oidc", OidcConfig::KEYS),
         ("clusters[].tls_config", TlsConfig::KEYS),
+        ("custom_resource_definitions[]", CustomResourceConfig::KEYS),
+        ("custom_resource_references[]", CustomResourceReferenceConfig::KEYS),
         ("registry", RegistryConfig::KEYS),
         ("telemetry", TelemetryConfig::KEYS),
     ];
     let mut sections: Vec<_> = own.map(|(path, keys)| Section { path, keys: keys.into() }).into();
     // In the order of the top level's keys.
-    sections.splice(5..5, foreign::sections());
+    sections.splice(7..7, foreign::sections());
     sections
 });
 
@@ -49,8 +51,6 @@ const DICTAMESH: &[(&str, &str)] = &[
     ("enable_relationships", "relations are always on"),
     ("worker_pool_size", "the runtime sizes itself"),
     ("enable_mutations", "the server only reads"),
-    ("enable_custom_resources", "only built-in kinds are served"),
-    ("custom_resource_definitions", "only built-in kinds are served"),
 ];
 
 /// The keys of the mapping at a path pattern, or `None` when it is no known mapping.

@@ -9,6 +9,7 @@
 
 mod check;
 pub mod cluster;
+mod custom;
 mod document;
 mod foreign;
 mod keys;
@@ -26,6 +27,7 @@ use std::{net::SocketAddr, time::Duration};
 
 pub use self::{
     cluster::{AuthMethod, ClusterConfig, OidcConfig, TlsConfig},
+    custom::{CustomResourceConfig, CustomResourceReferenceConfig, SecretDetail},
     problem::{Mark, Problem, Problems},
     reference::{commented_default, reference_markdown},
     registry::RegistryConfig,
@@ -41,8 +43,16 @@ settings::settings! {
         clusters: Vec<ClusterConfig> = Vec::new(),
         /// Namespace of a single object that a query asks for without one.
         default_namespace: String = "default".to_owned(),
-        /// Kinds to watch, such as `pods` or `Deployment`. Empty: all that the server knows.
+        /// Kinds to watch, such as `pods` or `Deployment`. Empty: all that the server knows but `leases`.
         watch_resources: Vec<String> = Vec::new(),
+        /// What is read of secrets: `metadata`, or `keys` for their types, key names and sizes too. Values are never kept.
+        secrets: SecretDetail = SecretDetail::default(),
+        /// Whether kinds are watched that clusters have besides those that the server knows.
+        enable_custom_resources: bool = false,
+        /// Those kinds. Empty: every one that a CustomResourceDefinition defines.
+        custom_resource_definitions: Vec<CustomResourceConfig> = Vec::new(),
+        /// Where custom resources name other objects, so that relations and graphs show it.
+        custom_resource_references: Vec<CustomResourceReferenceConfig> = Vec::new(),
         /// How often each watch is checked against a full list, as a safety net. `0s`: never.
         #[serde(with = "humantime_serde")]
         resync_period: Duration = Duration::from_secs(600),

@@ -4,7 +4,10 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::{ClusterConfig, Config, OVERRIDES, keys::SECTIONS, settings::KeyDoc};
+use super::{
+    ClusterConfig, Config, CustomResourceConfig, CustomResourceReferenceConfig, OVERRIDES, keys::SECTIONS,
+    settings::KeyDoc,
+};
 
 const HEAD: &str = "\
 # Fleetgraph's configuration, with every key and its default. Keep only what you change.
@@ -25,7 +28,7 @@ pub fn commented_default() -> String {
 fn key_and_value(out: &mut String, key: &KeyDoc, path: &str, value: &Value, indent: &str) {
     comment(out, key, indent);
     match (path, value) {
-        ("clusters", _) => clusters(out),
+        (path, _) if element(&format!("{path}[]")).is_some() => list(out, path),
         (_, Value::Object(fields)) => {
             out.push_str(&format!("{indent}{}:\n", key.name));
             mapping(out, path, fields, &format!("{indent}  "));
@@ -41,12 +44,13 @@ fn mapping(out: &mut String, path: &str, fields: &serde_json::Map<String, Value>
     }
 }
 
-/// The default is no cluster; a cluster's own keys are shown as a comment that can be uncommented as it stands.
-fn clusters(out: &mut String) {
-    out.push_str("clusters: []\n# clusters:\n");
+/// The default is an empty list; an element's own keys are shown as a comment that can be uncommented as it stands.
+fn list(out: &mut String, path: &str) {
+    out.push_str(&format!("{path}: []\n# {path}:\n"));
     let mut example = String::new();
-    if let Value::Object(fields) = to_value(&example_cluster()) {
-        mapping(&mut example, "clusters[]", &fields, "    ");
+    let pattern = format!("{path}[]");
+    if let Some(Value::Object(fields)) = element(&pattern) {
+        mapping(&mut example, &pattern, &fields, "    ");
     }
     let mut dashed = false;
     for line in example.lines() {
@@ -58,9 +62,23 @@ fn clusters(out: &mut String) {
     }
 }
 
-/// A cluster that passes every check once its comment signs are gone.
-fn example_cluster() -> ClusterConfig {
-    ClusterConfig { id: "prod-eu".to_owned(), ..ClusterConfig::default() }
+/// An element of a list of mappings, that passes every check once its comment signs are gone.
+fn element(pattern: &str) -> Option<Value> {
+    Some(match pattern {
+        "clusters[]" => to_value(&ClusterConfig { id: "prod-eu".to_owned(), ..ClusterConfig::default() }),
+        "custom_resource_definitions[]" => to_value(&CustomResourceConfig {
+            group: "cert-manager.io".to_owned(),
+            kind: "Certificate".to_owned(),
+            ..CustomResourceConfig::default()
+        }),
+        "custom_resource_references[]" => to_value(&CustomResourceReferenceConfig {
+            from: "certificates.cert-manager.io".to_owned(),
+            path: ".spec.secretName".to_owned(),
+            to: "secrets".to_owned(),
+            ..CustomResourceReferenceConfig::default()
+        }),
+        _ => return None,
+    })
 }
 
 fn comment(out: &mut String, key: &KeyDoc, indent: &str) {
@@ -113,8 +131,10 @@ fn keys_of(path: &str) -> &'static [KeyDoc] {
 
 /// The default values of a mapping of the file.
 fn defaults_of(path: &str) -> Value {
-    let (mut value, rest) = match path.strip_prefix("clusters[]") {
-        Some(rest) => (to_value(&ClusterConfig::default()), rest),
+    let (mut value, rest) = match path.split_once("[]") {
+        Some(("clusters", rest)) => (to_value(&ClusterConfig::default()), rest),
+        Some(("custom_resource_definitions", rest)) => (to_value(&CustomResourceConfig::default()), rest),
+        Some((_, rest)) => (to_value(&CustomResourceReferenceConfig::default()), rest),
         None => (to_value(&Config::default()), path),
     };
     for key in rest.split('.').filter(|key| !key.is_empty()) {
