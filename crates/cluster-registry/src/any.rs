@@ -2,7 +2,7 @@
 //!
 //! An entry becomes an `Arc<dyn AnyEntry>` without a copy, and goes back to its type by a downcast.
 
-use std::{any::Any, sync::Arc};
+use std::{any::Any, ops::ControlFlow, sync::Arc};
 
 use fleetgraph_core::{
     ClusterId, Error, Freshness, Health, IndexKey, Kind, KindMeta, LabelSelector, Meta, Relation, Scope, Text,
@@ -94,13 +94,8 @@ fn relations<K: Kind>(kind: &'static KindMeta) -> Vec<&'static Relation> {
 
 pub type SharedAny = Arc<dyn AnyEntry>;
 
-/// What a scan does with an object.
-pub enum Found {
-    Skip,
-    Take,
-    /// Takes nothing more.
-    Stop,
-}
+/// What a scan shows: an object, and the way to keep it.
+pub type Look<'l> = dyn FnMut(&dyn AnyEntry, &dyn Fn() -> SharedAny) -> ControlFlow<()> + 'l;
 
 /// The copy of one kind of one cluster, its type erased.
 pub trait AnyStore: Send + Sync {
@@ -115,15 +110,14 @@ pub trait AnyStore: Send + Sync {
     fn relations(&self) -> Vec<&'static Relation>;
     fn selects(&self) -> Option<&'static Relation>;
     fn get(&self, namespace: &str, name: &str) -> Option<SharedAny>;
-    /// Walks objects in order (those under a key, if one is given), and gives those that are taken, and whether it
-    /// was stopped.
+    /// Shows objects in order (those under a key, if one is given) until it is told to stop; gives whether it was.
     fn scan(
         &self,
         key: Option<IndexKey<'_>>,
         from: Edge<'_>,
         to: Edge<'_>,
-        each: &mut dyn FnMut(&dyn AnyEntry) -> Found,
-    ) -> (Vec<SharedAny>, bool);
+        look: &mut Look<'_>,
+    ) -> ControlFlow<()>;
     fn typed(&self) -> &(dyn Any + Send + Sync);
 }
 
@@ -165,17 +159,11 @@ impl<K: Kind> AnyStore for Store<K> {
         key: Option<IndexKey<'_>>,
         from: Edge<'_>,
         to: Edge<'_>,
-        each: &mut dyn FnMut(&dyn AnyEntry) -> Found,
-    ) -> (Vec<SharedAny>, bool) {
-        let mut taken = Vec::new();
-        for entry in self.snapshot().scan(key, from, to) {
-            match each(&**entry) {
-                Found::Skip => {}
-                Found::Take => taken.push(Arc::clone(entry) as SharedAny),
-                Found::Stop => return (taken, true),
-            }
-        }
-        (taken, false)
+        look: &mut Look<'_>,
+    ) -> ControlFlow<()> {
+        self.snapshot()
+            .scan(key, from, to)
+            .try_for_each(|entry| look(&**entry, &|| Arc::<Entry<K>>::clone(entry)))
     }
 
     fn typed(&self) -> &(dyn Any + Send + Sync) {
@@ -255,32 +243,32 @@ impl AnyReader<'_> {
         limit: usize,
         matches: &dyn Fn(&dyn AnyEntry) -> bool,
     ) -> (Vec<SharedAny>, bool) {
-        let mut count = 0;
-        let (taken, stopped) = store.scan(key, from, to, &mut |entry| {
-            if !matches(entry) || !self.allows(entry) {
-                return Found::Skip;
+        let mut taken = Vec::new();
+        let stopped = self.each(store, key, from, to, &mut |entry, share| {
+            if !matches(entry) {
+                return ControlFlow::Continue(());
             }
-            count += 1;
-            if count > limit { Found::Stop } else { Found::Take }
+            if taken.len() == limit {
+                return ControlFlow::Break(());
+            }
+            taken.push(share());
+            ControlFlow::Continue(())
         });
-        (taken, stopped)
+        (taken, stopped.is_break())
     }
 
-    /// Looks at every object between two places that may be seen.
+    /// Looks at the objects between two places that may be seen, until it is told to stop; gives whether it was.
     pub fn each(
         &self,
         store: &dyn AnyStore,
         key: Option<IndexKey<'_>>,
         from: Edge<'_>,
         to: Edge<'_>,
-        look: &mut dyn FnMut(&dyn AnyEntry),
-    ) {
-        store.scan(key, from, to, &mut |entry| {
-            if self.allows(entry) {
-                look(entry);
-            }
-            Found::Skip
-        });
+        look: &mut Look<'_>,
+    ) -> ControlFlow<()> {
+        store.scan(key, from, to, &mut |entry, share| {
+            if self.allows(entry) { look(entry, share) } else { ControlFlow::Continue(()) }
+        })
     }
 
     fn allows(&self, entry: &dyn AnyEntry) -> bool {

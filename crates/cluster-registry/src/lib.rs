@@ -27,7 +27,7 @@ mod settings;
 mod store;
 mod watch;
 
-pub use any::{AnyEntry, AnyReader, AnyStore, Found, SharedAny};
+pub use any::{AnyEntry, AnyReader, AnyStore, Look, SharedAny};
 pub use cluster::{Cluster, ClusterChange, ClusterDelta};
 pub use codec::DecodeError;
 pub use delta::{Change, Delta, Hub, Missed};

@@ -5,12 +5,15 @@
 //! request, make a query of the arguments, and hand it to the registry.
 
 mod custom;
+mod diff;
+mod entities;
 mod fleet;
 mod graph;
 pub mod limits;
 mod list;
 mod page;
 mod query;
+mod search;
 mod subscription;
 mod watch;
 

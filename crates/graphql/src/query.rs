@@ -5,14 +5,17 @@ use kinds::{Resource, ResourceKind, for_each_kind, table::*};
 
 use crate::{
     custom::CustomQuery,
+    diff::DiffQuery,
+    entities::EntityQuery,
     fleet::FleetQuery,
     graph::GraphQuery,
     list::{self, Place, Window},
     page::Page,
+    search::SearchQuery,
 };
 
 #[derive(MergedObject, Default)]
-pub struct Query(FleetQuery, GraphQuery, CustomQuery, KindQuery);
+pub struct Query(FleetQuery, SearchQuery, GraphQuery, DiffQuery, EntityQuery, CustomQuery, KindQuery);
 
 #[derive(Default)]
 pub struct KindQuery;

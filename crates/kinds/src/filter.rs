@@ -83,7 +83,7 @@ impl<K: ResourceKind> Filter<K> for ResourceFilter {
     }
 }
 
-fn age(argument: &str, text: Option<&str>) -> Result<Option<Duration>, Error> {
+pub fn age(argument: &str, text: Option<&str>) -> Result<Option<Duration>, Error> {
     text.map(|text| {
         humantime::parse_duration(text).map_err(|error| {
             Error::bad_input(format!(

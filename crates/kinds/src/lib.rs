@@ -23,6 +23,7 @@ mod reference;
 mod refs;
 mod resource;
 mod scalars;
+pub mod search;
 mod text;
 mod viewer;
 

@@ -53,6 +53,13 @@ impl Viewer {
         }
     }
 
+    /// Whether the answer has yet to say a problem of a cluster; it says it once.
+    pub fn says(&self, problem: &Error) -> bool {
+        let Some(cluster) = &problem.cluster else { return true };
+        let key = (cluster.clone(), problem.code.as_str());
+        self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(key)
+    }
+
     /// Begins another answer with the same rights, as for the next event of a subscription.
     pub fn renew(&self) {
         self.warned.lock().unwrap_or_else(PoisonError::into_inner).clear();

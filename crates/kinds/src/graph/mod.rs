@@ -25,7 +25,7 @@ use cluster_registry::{AnyReader, SharedAny};
 use fleetgraph_core::{ClusterId, EdgeType, Error, ObjectId};
 
 pub use neighbours::{Neighbour, Side, Target};
-pub use object::{CutReason, Direction, EdgeKind, Related, ResourceGraph};
+pub use object::{CutReason, Direction, EdgeKind, Related, ResourceGraph, entity_type};
 
 /// The deepest walk.
 pub const MAX_DEPTH: usize = 10;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object};
-use fleetgraph_core::{EdgeType, Health, HealthState};
+use fleetgraph_core::{EdgeType, Health, HealthState, KindMeta};
 
 use super::{Edge, Graph, Reason, Side, Vertex, neighbours::Neighbours, render};
 use crate::{health::ObjectHealth, interface::AnyResource, reference::ObjectReference, viewer::Viewer};
@@ -296,5 +296,38 @@ impl Related {
             neighbours.incoming(entry, limit, None, &mut take);
         }
         Ok(related)
+    }
+}
+
+/// The type of a catalog's entity: `kubernetes.pod`, `kubernetes.certificates.cert-manager.io`.
+#[must_use]
+pub fn entity_type(kind: &KindMeta) -> String {
+    let built_in = crate::kind_set().metas().into_iter().any(|known| known == kind);
+    if built_in { format!("kubernetes.{}", kind.singular) } else { format!("kubernetes.{}", kind.resource()) }
+}
+
+/// As a catalog's entity.
+impl Related {
+    #[must_use]
+    pub fn entity_type(&self) -> String {
+        match &self.vertex {
+            Vertex::Object(entry) => entity_type(entry.kind()),
+            Vertex::Named { kind, .. } => format!("kubernetes.{}", kind.to_lowercase()),
+        }
+    }
+
+    #[must_use]
+    pub fn entity_id(&self) -> String {
+        self.vertex.id().object.to_string()
+    }
+
+    /// `owned_by`; `of_owned_by` the other way round.
+    #[must_use]
+    pub fn word(&self) -> String {
+        let word = render::word(self.edge).replace(' ', "_");
+        match self.side {
+            Side::Target => word,
+            Side::Source => format!("of_{word}"),
+        }
     }
 }

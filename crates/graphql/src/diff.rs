@@ -1,0 +1,356 @@
+//! `clusterDiff`: what differs between clusters for objects of the same kind, namespace and name.
+//!
+//! ```text
+//!   objects of a kind in the chosen clusters ─▶ by (namespace, name) ─▶ without what differs anyway
+//!     ─▶ equal ones together: the largest group is the norm, the others are outliers, with the paths that differ
+//! ```
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use async_graphql::{Context, ID, Object, SimpleObject};
+use cluster_registry::{AnyReader, AnyStore, Edge, SharedAny, unknown_cluster};
+use fleetgraph_core::{Error, LabelSelector};
+use kinds::{AnyResource, ErrorExt, Json, Viewer, graphql_error, report};
+use serde_json::Value;
+
+use crate::graph::bounded;
+
+/// The most objects of a cluster that are compared in one answer.
+const MAX_OBJECTS: usize = 20_000;
+/// The most differing objects of one answer.
+const MAX_DIFFERENCES: usize = 1000;
+/// The most paths that are named for one outlier.
+const MAX_PATHS: usize = 100;
+
+#[derive(Default)]
+pub struct DiffQuery;
+
+#[Object]
+impl DiffQuery {
+    /// What differs between clusters for objects of the same kind, namespace and name: missing ones, and those whose
+    /// wanted state is another. Status, identity and what the API server fills in are not compared.
+    async fn cluster_diff(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Ids of the clusters; all if missing.")] clusters: Option<Vec<String>>,
+        #[graphql(desc = "Kinds, such as `deployments` or `ConfigMap`.")] kinds: Vec<String>,
+        #[graphql(desc = "A label selector in Kubernetes' syntax.")] selector: Option<String>,
+        #[graphql(desc = "All namespaces if missing or empty.")] namespaces: Option<Vec<String>>,
+        #[graphql(default = 100, desc = "How many differing objects at most; 1000 is the bound.")] first: i32,
+    ) -> async_graphql::Result<ClusterDiff> {
+        let viewer = Viewer::of(ctx)?;
+        let reader = viewer.registry.read_any(&viewer.scope);
+        let known: Vec<String> = reader.clusters().map(ToString::to_string).collect();
+        let clusters = clusters.unwrap_or_else(|| known.clone());
+        if let Some(unknown) = clusters.iter().find(|id| !known.contains(id)) {
+            return Err(graphql_error(&unknown_cluster(unknown)));
+        }
+        let clusters: BTreeSet<String> = clusters.into_iter().collect();
+        let labels = selector.as_deref().map(LabelSelector::parse).transpose().graphql()?;
+        let first = bounded("first", first, MAX_DIFFERENCES)?;
+        let mut namespaces = namespaces.unwrap_or_default();
+        namespaces.sort_unstable();
+        namespaces.dedup();
+        let wanted = Wanted { labels: labels.unwrap_or_default(), namespaces };
+        let mut diff = ClusterDiff { compared: 0, truncated: false, differences: Vec::new() };
+        for kind in kinds.iter().collect::<BTreeSet<_>>() {
+            let stores = stores(&reader, &clusters, kind).graphql()?;
+            stores
+                .iter()
+                .filter_map(|store| reader.problem(&**store))
+                .for_each(|problem| report(ctx, &problem));
+            // A cluster that was never read would seem to lack everything.
+            let stores: Vec<_> = stores.into_iter().filter(|store| store.freshness(true).synced).collect();
+            if stores.len() > 1 {
+                diff.compare(&reader, &stores, &wanted, first)?;
+            }
+        }
+        Ok(diff)
+    }
+}
+
+struct Wanted {
+    labels: LabelSelector,
+    namespaces: Vec<String>,
+}
+
+fn stores(
+    reader: &AnyReader<'_>,
+    clusters: &BTreeSet<String>,
+    kind: &str,
+) -> Result<Vec<Arc<dyn AnyStore>>, Error> {
+    let of = |cluster: &String| {
+        let stores = reader.stores(cluster);
+        let exact = stores.iter().find(|store| store.kind().is_resource(kind));
+        exact.or_else(|| stores.iter().find(|store| store.kind().answers_to(kind))).map(Arc::clone)
+    };
+    let found: Vec<_> = clusters.iter().filter_map(of).collect();
+    if found.is_empty() {
+        return Err(Error::bad_input(format!(
+            "{kind:?} is no kind that is watched; write `deployments`, `ConfigMap` or `certificates.cert-manager.io`"
+        )));
+    }
+    Ok(found)
+}
+
+/// What differs between clusters.
+#[derive(SimpleObject)]
+struct ClusterDiff {
+    /// How many different objects (by kind, namespace and name) were compared.
+    compared: usize,
+    /// Whether there are more than the answer holds.
+    truncated: bool,
+    /// In the order of kind, namespace and name.
+    differences: Vec<ObjectDiff>,
+}
+
+impl ClusterDiff {
+    fn compare(
+        &mut self,
+        reader: &AnyReader<'_>,
+        stores: &[Arc<dyn AnyStore>],
+        wanted: &Wanted,
+        first: usize,
+    ) -> async_graphql::Result<()> {
+        let mut objects: BTreeMap<(String, String), Vec<(usize, SharedAny)>> = BTreeMap::new();
+        for (number, store) in stores.iter().enumerate() {
+            let spans: Vec<(Edge<'_>, Edge<'_>)> = if wanted.namespaces.is_empty() {
+                vec![(Edge::Least, Edge::Greatest)]
+            } else {
+                wanted.namespaces.iter().map(|ns| (Edge::Before(ns), Edge::After(ns))).collect()
+            };
+            for (from, to) in spans {
+                let matches =
+                    |entry: &dyn cluster_registry::AnyEntry| wanted.labels.matches(&entry.meta().labels);
+                let (rows, more) = reader.within(&**store, None, from, to, MAX_OBJECTS, &matches);
+                self.truncated |= more;
+                for entry in rows {
+                    let key = (entry.meta().namespace.to_string(), entry.meta().name.to_string());
+                    objects.entry(key).or_default().push((number, entry));
+                }
+            }
+        }
+        self.compared += objects.len();
+        let clusters: Vec<String> = stores.iter().map(|store| store.cluster().to_string()).collect();
+        for ((namespace, name), found) in objects {
+            let Some(difference) = ObjectDiff::of(&clusters, &namespace, &name, found)? else { continue };
+            if self.differences.len() == first {
+                self.truncated = true;
+                return Ok(());
+            }
+            self.differences.push(difference);
+        }
+        Ok(())
+    }
+}
+
+/// An object that is not the same in all clusters.
+#[derive(SimpleObject)]
+struct ObjectDiff {
+    kind: String,
+    /// Null for a cluster-scoped object.
+    namespace_name: Option<String>,
+    name: String,
+    /// The clusters that have it as most of them do.
+    same: Vec<ID>,
+    /// The clusters that don't have it.
+    missing: Vec<ID>,
+    /// The clusters where it is another.
+    outliers: Vec<Outlier>,
+}
+
+/// An object that is not as most clusters have it.
+#[derive(SimpleObject)]
+struct Outlier {
+    cluster_id: ID,
+    resource: Option<AnyResource>,
+    /// What differs, in the order of the paths; 100 at most.
+    paths: Vec<PathDiff>,
+}
+
+/// A place where two objects differ.
+#[derive(SimpleObject)]
+struct PathDiff {
+    /// Such as `spec.template.spec.containers[0].image`.
+    path: String,
+    /// What most clusters have; null where they have nothing.
+    norm: Option<Json>,
+    /// What this cluster has; null where it has nothing.
+    value: Option<Json>,
+}
+
+impl ObjectDiff {
+    fn of(
+        clusters: &[String],
+        namespace: &str,
+        name: &str,
+        found: Vec<(usize, SharedAny)>,
+    ) -> async_graphql::Result<Option<Self>> {
+        let mut groups: Vec<(Value, Vec<(usize, SharedAny)>)> = Vec::new();
+        let kind = found.first().map_or("", |(_, entry)| entry.kind().kind).to_owned();
+        let has: BTreeSet<usize> = found.iter().map(|(number, _)| *number).collect();
+        for (number, entry) in found {
+            let mut value: Value = serde_json::from_str(&entry.json().graphql()?).graphql()?;
+            normalise(&mut value);
+            match groups.iter_mut().find(|(known, _)| *known == value) {
+                Some((_, members)) => members.push((number, entry)),
+                None => groups.push((value, vec![(number, entry)])),
+            }
+        }
+        // The largest group is the norm; between equals, the one of the first cluster.
+        groups.sort_by_key(|(_, members)| std::cmp::Reverse(members.len()));
+        let missing: Vec<ID> = (0..clusters.len())
+            .filter(|number| !has.contains(number))
+            .map(|number| ID(clusters[number].clone()))
+            .collect();
+        if groups.len() <= 1 && missing.is_empty() {
+            return Ok(None);
+        }
+        let mut groups = groups.into_iter();
+        let Some((norm, same)) = groups.next() else { return Ok(None) };
+        let mut outliers = Vec::new();
+        for (value, members) in groups {
+            for (number, entry) in members {
+                let mut paths = Vec::new();
+                differ(&norm, &value, &mut String::new(), &mut paths)?;
+                outliers.push((
+                    number,
+                    Outlier {
+                        cluster_id: ID(clusters[number].clone()),
+                        resource: AnyResource::from_any(entry),
+                        paths,
+                    },
+                ));
+            }
+        }
+        outliers.sort_by_key(|(number, _)| *number);
+        Ok(Some(Self {
+            kind,
+            namespace_name: Some(namespace.to_owned()).filter(|namespace| !namespace.is_empty()),
+            name: name.to_owned(),
+            same: same.into_iter().map(|(number, _)| ID(clusters[number].clone())).collect(),
+            missing,
+            outliers: outliers.into_iter().map(|(_, outlier)| outlier).collect(),
+        }))
+    }
+}
+
+/// Annotations that controllers and tools write for themselves.
+const NOT_COMPARED: [&str; 3] = [
+    "kubectl.kubernetes.io/last-applied-configuration",
+    "deployment.kubernetes.io/revision",
+    "control-plane.alpha.kubernetes.io/leader",
+];
+
+/// Leaves what a person or a tool wants of the object.
+fn normalise(object: &mut Value) {
+    let Value::Object(fields) = object else { return };
+    fields.remove("status");
+    if let Some(Value::Object(metadata)) = fields.get_mut("metadata") {
+        metadata.retain(|key, _| matches!(key.as_str(), "name" | "namespace" | "labels" | "annotations"));
+        if let Some(Value::Object(annotations)) = metadata.get_mut("annotations") {
+            annotations.retain(|key, _| !NOT_COMPARED.contains(&key.as_str()));
+        }
+        metadata.retain(|_, value| value.as_object().is_none_or(|map| !map.is_empty()));
+    }
+    // What each API server assigns.
+    if let Some(Value::Object(spec)) = fields.get_mut("spec") {
+        for key in ["clusterIP", "clusterIPs", "nodeName", "volumeName", "healthCheckNodePort"] {
+            spec.remove(key);
+        }
+        if let Some(Value::Array(ports)) = spec.get_mut("ports") {
+            for port in ports.iter_mut().filter_map(Value::as_object_mut) {
+                port.remove("nodePort");
+            }
+        }
+    }
+    fields.remove("secrets");
+}
+
+fn differ(
+    norm: &Value,
+    value: &Value,
+    path: &mut String,
+    paths: &mut Vec<PathDiff>,
+) -> async_graphql::Result<()> {
+    if norm == value || paths.len() >= MAX_PATHS {
+        return Ok(());
+    }
+    let length = path.len();
+    match (norm, value) {
+        (Value::Object(a), Value::Object(b)) => {
+            for key in a.keys().chain(b.keys()).collect::<BTreeSet<_>>() {
+                let plain = key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+                if !plain {
+                    path.push_str(&format!("[{}]", Value::from(key.as_str())));
+                } else if path.is_empty() {
+                    path.push_str(key);
+                } else {
+                    path.push_str(&format!(".{key}"));
+                }
+                differ(a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null), path, paths)?;
+                path.truncate(length);
+            }
+        }
+        (Value::Array(a), Value::Array(b)) => {
+            for index in 0..a.len().max(b.len()) {
+                path.push_str(&format!("[{index}]"));
+                differ(
+                    a.get(index).unwrap_or(&Value::Null),
+                    b.get(index).unwrap_or(&Value::Null),
+                    path,
+                    paths,
+                )?;
+                path.truncate(length);
+            }
+        }
+        (norm, value) => paths.push(PathDiff { path: path.clone(), norm: json(norm)?, value: json(value)? }),
+    }
+    Ok(())
+}
+
+fn json(value: &Value) -> async_graphql::Result<Option<Json>> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    serde_json::from_value::<async_graphql::Value>(value.clone()).graphql().map(|value| Some(Json(value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_an_api_server_fills_in_is_not_compared() {
+        let object = |uid: &str, ip: &str, port: u16, image: &str| {
+            let mut value = json!({
+                "metadata": {"name": "cart", "uid": uid, "resourceVersion": uid, "generation": 3,
+                    "annotations": {"deployment.kubernetes.io/revision": uid}},
+                "spec": {"clusterIP": ip, "ports": [{"port": 80, "nodePort": port}], "image": image},
+                "status": {"uid": uid},
+            });
+            normalise(&mut value);
+            value
+        };
+        assert_eq!(object("a", "10.0.0.1", 30001, "x"), object("b", "10.0.0.2", 30002, "x"));
+        assert_ne!(object("a", "10.0.0.1", 30001, "x"), object("b", "10.0.0.2", 30002, "y"));
+    }
+
+    #[test]
+    fn differences_are_named_by_their_paths() {
+        let mut paths = Vec::new();
+        let norm = json!({"spec": {"containers": [{"image": "a"}], "replicas": 2, "a/b": 1}});
+        let value = json!({"spec": {"containers": [{"image": "b"}, {"image": "c"}], "a/b": 2}});
+        differ(&norm, &value, &mut String::new(), &mut paths).unwrap();
+        let found: Vec<&str> = paths.iter().map(|path| path.path.as_str()).collect();
+        assert_eq!(
+            found,
+            ["spec[\"a/b\"]", "spec.containers[0].image", "spec.containers[1]", "spec.replicas"]
+        );
+    }
+}

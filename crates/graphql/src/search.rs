@@ -1,0 +1,201 @@
+//! The fields of the query root that search over all kinds.
+
+use async_graphql::{Context, Enum, Object, SimpleObject, connection::PageInfo};
+use cluster_registry::SharedAny;
+use kinds::{
+    AnyResource, ErrorExt, Viewer, graphql_error, report,
+    search::{Completion, Count, FacetBy, Filter, Place, ResourceOrder, ResourcesFilter, Search, complete},
+};
+
+use crate::{SchemaSettings, graph::bounded};
+
+/// Objects of a page for which `first` is not given.
+const DEFAULT_PAGE: usize = 100;
+/// The most values that a facet or a completion may give.
+const MAX_VALUES: usize = 1000;
+
+#[derive(Default)]
+pub struct SearchQuery;
+
+#[Object]
+impl SearchQuery {
+    /// Objects of any kinds in any clusters, in pages that stay right while objects come and go.
+    async fn resources(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<ResourcesFilter>,
+        order_by: Option<ResourceOrder>,
+        #[graphql(desc = "How many at most; 100 if missing.")] first: Option<i32>,
+        #[graphql(desc = "A cursor of an earlier page, in the same order.")] after: Option<String>,
+    ) -> async_graphql::Result<ResourceConnection> {
+        let max = ctx.data::<SchemaSettings>()?.max_page_size;
+        let first = first.map_or(Ok(DEFAULT_PAGE.min(max)), |first| bounded("first", first, max))?;
+        let order = order_by.unwrap_or_default();
+        let after = after.as_deref().map(Place::decode).transpose().graphql()?;
+        if after.as_ref().is_some_and(|after| !order.fits(after)) {
+            return Err(graphql_error(&fleetgraph_core::Error::bad_input(
+                "`after` is a cursor of another order; page on with the `orderBy` that it came from",
+            )));
+        }
+        let filter = filter.unwrap_or_default().read().graphql()?;
+        Ok(ResourceConnection { filter, order, after, first, hits: tokio::sync::OnceCell::new() })
+    }
+
+    /// Words that begin with a prefix, for those who type: names, namespaces, label keys or the values of a label.
+    async fn completions(
+        &self,
+        ctx: &Context<'_>,
+        of: CompletionOf,
+        #[graphql(default)] prefix: String,
+        #[graphql(desc = "The key, for `LABEL_VALUE`.")] label: Option<String>,
+        filter: Option<ResourcesFilter>,
+        #[graphql(default = 20)] first: i32,
+    ) -> async_graphql::Result<Vec<String>> {
+        let completion = match (of, label) {
+            (CompletionOf::Name, _) => Completion::Name,
+            (CompletionOf::Namespace, _) => Completion::Namespace,
+            (CompletionOf::LabelKey, _) => Completion::LabelKey,
+            (CompletionOf::LabelValue, Some(key)) => Completion::LabelValue { key },
+            (CompletionOf::LabelValue, None) => {
+                return Err(graphql_error(&fleetgraph_core::Error::bad_input(
+                    "`label` is missing: the key whose values are wanted",
+                )));
+            }
+        };
+        let first = bounded("first", first, MAX_VALUES)?;
+        let filter = filter.unwrap_or_default().read().graphql()?;
+        searched(ctx, &filter, |search| complete(search, &completion, &prefix, first))
+    }
+}
+
+/// What is completed.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+enum CompletionOf {
+    Name,
+    Namespace,
+    LabelKey,
+    LabelValue,
+}
+
+/// What is counted by.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+enum FacetProperty {
+    Cluster,
+    Kind,
+    Namespace,
+    Health,
+    /// Each image of an object counts.
+    Image,
+    /// The value of the label that `label` names.
+    Label,
+}
+
+/// Runs something over what a filter matches; what may be missing is said beside the answer.
+fn searched<T>(
+    ctx: &Context<'_>,
+    filter: &Filter,
+    run: impl FnOnce(&Search<'_>) -> T,
+) -> async_graphql::Result<T> {
+    let viewer = Viewer::of(ctx)?;
+    let reader = viewer.registry.read_any(&viewer.scope);
+    let search = Search::new(&reader, filter).graphql()?;
+    let span = tracing::info_span!("graphql.search").entered();
+    let result = run(&search);
+    drop(span);
+    // One for each cluster and cause, however many kinds it concerns.
+    let mut said = std::collections::BTreeSet::new();
+    for problem in &search.problems {
+        if said.insert((problem.cluster.clone(), problem.code.as_str())) && viewer.says(problem) {
+            report(ctx, problem);
+        }
+    }
+    Ok(result)
+}
+
+/// A page of a search. Only what is asked for is computed.
+struct ResourceConnection {
+    filter: Filter,
+    order: ResourceOrder,
+    after: Option<Place>,
+    first: usize,
+    hits: tokio::sync::OnceCell<(Vec<SharedAny>, bool)>,
+}
+
+impl ResourceConnection {
+    async fn hits(&self, ctx: &Context<'_>) -> async_graphql::Result<&(Vec<SharedAny>, bool)> {
+        let page = async || {
+            searched(ctx, &self.filter, |search| {
+                let hits = search.page(&self.order, self.after.as_ref(), self.first);
+                (hits.rows, hits.more)
+            })
+        };
+        self.hits.get_or_try_init(page).await
+    }
+}
+
+#[Object]
+impl ResourceConnection {
+    async fn edges(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<ResourceEdge>> {
+        let (rows, _) = self.hits(ctx).await?;
+        let edge = |row: &SharedAny| {
+            let node = AnyResource::from_any(SharedAny::clone(row))?;
+            Some(ResourceEdge { cursor: self.order.place(&**row).encode(), node })
+        };
+        Ok(rows.iter().filter_map(edge).collect())
+    }
+
+    /// The objects without their cursors.
+    async fn nodes(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<AnyResource>> {
+        let (rows, _) = self.hits(ctx).await?;
+        Ok(rows.iter().cloned().filter_map(AnyResource::from_any).collect())
+    }
+
+    async fn page_info(&self, ctx: &Context<'_>) -> async_graphql::Result<PageInfo> {
+        let (rows, more) = self.hits(ctx).await?;
+        let cursor = |row: &SharedAny| self.order.place(&**row).encode();
+        Ok(PageInfo {
+            has_previous_page: self.after.is_some(),
+            has_next_page: *more,
+            start_cursor: rows.first().map(cursor),
+            end_cursor: rows.last().map(cursor),
+        })
+    }
+
+    /// How many objects match in all, whatever the page. Counted when it is asked for.
+    async fn total_count(&self, ctx: &Context<'_>) -> async_graphql::Result<usize> {
+        searched(ctx, &self.filter, |search| search.count())
+    }
+
+    /// How many of all that match have each value of a property, the most frequent value first.
+    async fn facets(
+        &self,
+        ctx: &Context<'_>,
+        by: FacetProperty,
+        #[graphql(desc = "The key, for `LABEL`.")] label: Option<String>,
+        #[graphql(default = 50, desc = "How many values at most.")] first: i32,
+    ) -> async_graphql::Result<Vec<Count>> {
+        let by = match (by, label) {
+            (FacetProperty::Cluster, _) => FacetBy::Cluster,
+            (FacetProperty::Kind, _) => FacetBy::Kind,
+            (FacetProperty::Namespace, _) => FacetBy::Namespace,
+            (FacetProperty::Health, _) => FacetBy::Health,
+            (FacetProperty::Image, _) => FacetBy::Image,
+            (FacetProperty::Label, Some(key)) => FacetBy::Label(key),
+            (FacetProperty::Label, None) => {
+                return Err(graphql_error(&fleetgraph_core::Error::bad_input(
+                    "`label` is missing: the key whose values are counted",
+                )));
+            }
+        };
+        let first = bounded("first", first, MAX_VALUES)?;
+        searched(ctx, &self.filter, |search| search.facet(&by, first))
+    }
+}
+
+/// An object and its place among the results.
+#[derive(SimpleObject)]
+struct ResourceEdge {
+    /// To be given as `after`, with the same `orderBy`.
+    cursor: String,
+    node: AnyResource,
+}

@@ -1,0 +1,93 @@
+//! Counts by a property: what a dashboard's overview is made of.
+
+use std::{cmp::Reverse, collections::HashMap};
+
+use async_graphql::SimpleObject;
+use cluster_registry::AnyEntry;
+use fleetgraph_core::{HealthState, Text};
+
+/// What is counted by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FacetBy {
+    Cluster,
+    Kind,
+    Namespace,
+    Health,
+    /// Each image of an object counts.
+    Image,
+    /// The value of a label.
+    Label(String),
+}
+
+/// How many objects have a value.
+#[derive(SimpleObject, Debug, PartialEq, Eq)]
+#[graphql(name = "FacetCount")]
+pub struct Count {
+    /// The cluster's id, the kind, the namespace, the health, the image, or the label's value.
+    pub value: String,
+    pub count: usize,
+}
+
+/// Counts while objects go by.
+pub struct Counts<'b> {
+    by: &'b FacetBy,
+    counts: HashMap<String, usize>,
+}
+
+impl<'b> Counts<'b> {
+    pub fn new(by: &'b FacetBy) -> Self {
+        Self { by, counts: HashMap::new() }
+    }
+
+    pub fn add(&mut self, entry: &dyn AnyEntry) {
+        match self.by {
+            FacetBy::Cluster => self.one(entry.cluster().as_str()),
+            FacetBy::Kind => self.one(entry.kind().kind),
+            // A cluster-scoped object has none.
+            FacetBy::Namespace if entry.meta().namespace.is_empty() => {}
+            FacetBy::Namespace => self.one(&entry.meta().namespace),
+            FacetBy::Health => self.one(health_word(entry.health().state)),
+            FacetBy::Image => entry.texts(&mut |text| {
+                if let Text::Image(image) = text {
+                    self.one(image);
+                }
+            }),
+            FacetBy::Label(key) => {
+                if let Some(value) = entry.meta().labels.get(key) {
+                    self.one(value);
+                }
+            }
+        }
+    }
+
+    fn one(&mut self, value: &str) {
+        // A value is copied once, not once an object.
+        match self.counts.get_mut(value) {
+            Some(count) => *count += 1,
+            None => {
+                self.counts.insert(value.to_owned(), 1);
+            }
+        }
+    }
+
+    /// The most frequent first, equals by their value.
+    pub fn top(self, first: usize) -> Vec<Count> {
+        let mut counts: Vec<Count> =
+            self.counts.into_iter().map(|(value, count)| Count { value, count }).collect();
+        counts.sort_unstable_by(|a, b| (Reverse(a.count), &a.value).cmp(&(Reverse(b.count), &b.value)));
+        counts.truncate(first);
+        counts
+    }
+}
+
+/// As GraphQL writes it.
+fn health_word(state: HealthState) -> &'static str {
+    match state {
+        HealthState::Healthy => "HEALTHY",
+        HealthState::Suspended => "SUSPENDED",
+        HealthState::Progressing => "PROGRESSING",
+        HealthState::Unknown => "UNKNOWN",
+        HealthState::Missing => "MISSING",
+        HealthState::Degraded => "DEGRADED",
+    }
+}

@@ -1,0 +1,164 @@
+//! Search over all kinds of all clusters.
+//!
+//! ```text
+//!   stores of the chosen clusters and kinds ─▶ narrowest way in (label key, namespace) ─▶ filter
+//!        ├─▶ the smallest `first` keys after the cursor (a heap: no sort of everything)
+//!        ├─▶ a count
+//!        └─▶ counts by cluster, kind, namespace, health, image, label
+//! ```
+//!
+//! Nothing is decoded: filters read metadata and columns.
+
+mod facet;
+mod filter;
+mod order;
+mod words;
+
+use std::{cmp::Ordering, collections::BinaryHeap, ops::ControlFlow, sync::Arc};
+
+use cluster_registry::{AnyEntry, AnyReader, AnyStore, Edge, SharedAny, unknown_cluster};
+use fleetgraph_core::{Error, IndexKey};
+
+pub use facet::{Count, FacetBy};
+pub use filter::{Filter, ResourcesFilter};
+pub use order::{OrderDirection, OrderField, Place, ResourceOrder};
+pub use words::{Completion, complete};
+
+/// What a search found: a page, and whether there is more behind it.
+pub struct Hits {
+    pub rows: Vec<SharedAny>,
+    pub more: bool,
+}
+
+/// A search over all kinds.
+pub struct Search<'a> {
+    reader: &'a AnyReader<'a>,
+    filter: &'a Filter,
+    stores: Vec<Arc<dyn AnyStore>>,
+    pub problems: Vec<Error>,
+}
+
+impl<'a> Search<'a> {
+    /// Chooses the stores that a filter is about.
+    ///
+    /// # Errors
+    /// When it names a cluster that doesn't exist, or a kind that no cluster has.
+    pub fn new(reader: &'a AnyReader<'a>, filter: &'a Filter) -> Result<Self, Error> {
+        let known: Vec<&str> = reader.clusters().map(|id| id.as_str()).collect();
+        let clusters: Vec<&str> = match &filter.clusters {
+            None => known,
+            Some(wanted) => {
+                if let Some(unknown) = wanted.iter().find(|id| !known.contains(&id.as_str())) {
+                    return Err(unknown_cluster(unknown));
+                }
+                known.into_iter().filter(|id| wanted.iter().any(|wanted| wanted == id)).collect()
+            }
+        };
+        let all: Vec<_> = clusters.into_iter().flat_map(|cluster| reader.stores(cluster)).collect();
+        let answers = |store: &Arc<dyn AnyStore>, name: &str| store.kind().answers_to(name);
+        if let Some(unknown) = filter.kinds.iter().find(|name| !all.iter().any(|store| answers(store, name)))
+        {
+            return Err(Error::bad_input(format!(
+                "{unknown:?} is no kind that is watched; write `pods`, `Deployment` or `certificates.cert-manager.io`"
+            )));
+        }
+        let wanted = |store: &Arc<dyn AnyStore>| {
+            if filter.kinds.is_empty() {
+                // Reports about objects are not what a search over everything is after.
+                store.kind().kind != "Event"
+            } else {
+                filter.kinds.iter().any(|name| answers(store, name))
+            }
+        };
+        let stores: Vec<_> = all.into_iter().filter(wanted).collect();
+        let problems = stores.iter().filter_map(|store| reader.problem(&**store)).collect();
+        Ok(Self { reader, filter, stores, problems })
+    }
+
+    /// The first objects behind a place, in an order.
+    #[must_use]
+    pub fn page(&self, order: &ResourceOrder, after: Option<&Place>, first: usize) -> Hits {
+        let mut best: BinaryHeap<Candidate> = BinaryHeap::with_capacity(first.min(1024) + 2);
+        self.each(&mut |entry, share| {
+            let behind = after.is_none_or(|after| order.compare(entry, after).is_gt());
+            // One more than the page tells that there is more.
+            let among = best.len() <= first
+                || best.peek().is_some_and(|worst| order.compare(entry, &worst.place).is_lt());
+            if behind && among {
+                best.push(Candidate { place: order.place(entry), entry: share(), order: *order });
+                if best.len() > first + 1 {
+                    best.pop();
+                }
+            }
+        });
+        let more = best.len() > first;
+        let mut rows: Vec<SharedAny> =
+            best.into_sorted_vec().into_iter().map(|candidate| candidate.entry).collect();
+        rows.truncate(first);
+        Hits { rows, more }
+    }
+
+    /// How many objects match.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        let mut count = 0;
+        self.each(&mut |_, _| count += 1);
+        count
+    }
+
+    /// Counts by a property, the most frequent first, `first` at most.
+    #[must_use]
+    pub fn facet(&self, by: &FacetBy, first: usize) -> Vec<Count> {
+        let mut counts = facet::Counts::new(by);
+        self.each(&mut |entry, _| counts.add(entry));
+        counts.top(first)
+    }
+
+    /// Looks at each object that matches.
+    pub fn each(&self, look: &mut dyn FnMut(&dyn AnyEntry, &dyn Fn() -> SharedAny)) {
+        let filter = self.filter;
+        let key = filter.labels.exact_pair().map(|(key, value)| IndexKey::Label(key, value));
+        let spans: Vec<(Edge<'_>, Edge<'_>)> = if filter.namespaces.is_empty() {
+            vec![(Edge::Least, Edge::Greatest)]
+        } else {
+            filter.namespaces.iter().map(|ns| (Edge::Before(ns), Edge::After(ns))).collect()
+        };
+        for store in &self.stores {
+            for (from, to) in &spans {
+                let _ = self.reader.each(&**store, key, *from, *to, &mut |entry, share| {
+                    if filter.matches(entry) {
+                        look(entry, share);
+                    }
+                    ControlFlow::Continue(())
+                });
+            }
+        }
+    }
+}
+
+/// An object that may be on the page; the greatest is the first to go.
+struct Candidate {
+    place: Place,
+    entry: SharedAny,
+    order: ResourceOrder,
+}
+
+impl PartialEq for Candidate {
+    fn eq(&self, other: &Self) -> bool {
+        self.place == other.place
+    }
+}
+
+impl Eq for Candidate {}
+
+impl PartialOrd for Candidate {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Candidate {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.order.compare_places(&self.place, &other.place)
+    }
+}
