@@ -10,6 +10,7 @@ use serde::Deserialize;
 use crate::{
     conditions::{ConditionText, DeploymentCondition},
     filter::{Filter, ResourceFilter},
+    label_selector::{LabelSelector, SelectorText},
     loader::OwnedKey,
     pod::Pod,
     pod_spec::{ContainerTemplate, SpecText},
@@ -113,16 +114,6 @@ struct RollingUpdate {
     max_surge: Option<serde_json::Value>,
     #[serde(default)]
     max_unavailable: Option<serde_json::Value>,
-}
-
-/// A label selector as the API writes it.
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase")]
-pub struct SelectorText {
-    #[serde(default)]
-    match_labels: Strings,
-    #[serde(default)]
-    match_expressions: List<LabelSelectorRequirement>,
 }
 
 impl Kind for Deployment {
@@ -263,33 +254,6 @@ impl DeploymentDetail {
             .max()
             .map(DateTime))
     }
-}
-
-/// Which objects belong to another, by their labels. All conditions must hold.
-#[derive(SimpleObject)]
-pub struct LabelSelector {
-    /// Pairs that must be present.
-    match_labels: Json,
-    match_expressions: Vec<LabelSelectorRequirement>,
-}
-
-impl From<SelectorText> for LabelSelector {
-    fn from(text: SelectorText) -> Self {
-        Self {
-            match_labels: Json::strings(text.match_labels.iter().map(|(k, v)| (k.as_str(), v.as_str()))),
-            match_expressions: text.match_expressions.0,
-        }
-    }
-}
-
-/// A condition on one label.
-#[derive(SimpleObject, Deserialize)]
-struct LabelSelectorRequirement {
-    key: String,
-    /// `In`, `NotIn`, `Exists` or `DoesNotExist`.
-    operator: String,
-    #[serde(default)]
-    values: Vec<String>,
 }
 
 /// What pods are made from.

@@ -18,6 +18,7 @@ mod filter;
 pub mod graph;
 mod health;
 mod interface;
+mod label_selector;
 mod loader;
 mod reference;
 mod refs;

@@ -7,8 +7,9 @@ use fleetgraph_core::{Kind, KindMeta};
 use serde::Deserialize;
 
 use crate::{
-    deployment::{Deployment, LabelSelector, SelectorText},
+    deployment::Deployment,
     filter::ResourceFilter,
+    label_selector::{LabelSelector, SelectorText},
     loader::OwnedKey,
     pod::Pod,
     resource::{self, InNamespace, Resource, ResourceKind},

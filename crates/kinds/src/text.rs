@@ -37,6 +37,11 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
     }
 }
 
+/// Reads a list that may be null, for a type that is shown just as it is read.
+pub fn list<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    List::deserialize(deserializer).map(|list| list.0)
+}
+
 /// A part that may be null or missing, and then has its default.
 #[derive(Debug, Clone, Default)]
 pub struct Part<T>(pub T);
@@ -56,6 +61,25 @@ impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Part<T> {
 
 /// An object of strings: labels, a selector.
 pub type Strings = Part<BTreeMap<String, String>>;
+
+/// A number, a percentage or a name, as text.
+#[derive(Debug, Clone)]
+pub struct IntOrString(pub String);
+
+impl<'de> Deserialize<'de> for IntOrString {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Either {
+            Int(i64),
+            String(String),
+        }
+        Ok(Self(match Either::deserialize(deserializer)? {
+            Either::Int(number) => number.to_string(),
+            Either::String(text) => text,
+        }))
+    }
+}
 
 /// Amounts of resources by name. An amount that can't be read counts as nothing.
 #[derive(Debug, Clone, Default, Deserialize)]
