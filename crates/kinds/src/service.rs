@@ -2,17 +2,22 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use async_graphql::{Context, Enum, InputObject, Object, SimpleObject};
+use async_graphql::{Context, Enum, InputObject, Object};
 use cluster_registry::Matches;
-use fleetgraph_core::{EdgeType, IndexKey, Istr, Kind, KindMeta, Label, LabelSelector, Meta, Relation};
+use fleetgraph_core::{
+    EdgeType, Health, IndexKey, Istr, Kind, KindMeta, Label, LabelSelector, Meta, Relation, Text,
+};
 use serde::Deserialize;
 
 use crate::{
-    endpoint_slice::{self, Endpoint, EndpointPort, EndpointSlice, SERVICE_LABEL},
+    endpoint_slice::{self, EndpointSlice, Endpoints},
     filter::{Filter, ResourceFilter},
+    ingress::{self, Ingress},
+    load_balancer::{LoadBalancerIngress, LoadBalancerStatus},
     pod::Pod,
     resource::{self, InNamespace, Resource, ResourceKind},
     scalars::Json,
+    service_port::{PortText, ServicePort},
     text::{List, Part, Strings},
     viewer,
 };
@@ -26,7 +31,11 @@ pub const PODS: Relation =
 /// What lists, filters and relations of services need.
 pub struct Columns {
     service_type: ServiceType,
+    /// Whether a load balancer is set up, whatever it says of its address.
+    set_up: bool,
     cluster_ip: Box<str>,
+    /// All addresses besides the first in the cluster, and the external name.
+    addresses: Box<[Box<str>]>,
     /// Empty for a service that selects no pods.
     pub selector: Box<[Label]>,
 }
@@ -53,11 +62,11 @@ impl ServiceType {
 }
 
 #[derive(Deserialize)]
-struct Text {
+struct ServiceText {
     #[serde(default)]
     spec: Part<Spec>,
     #[serde(default)]
-    status: Part<Status>,
+    status: Part<LoadBalancerStatus>,
 }
 
 #[derive(Deserialize, Default)]
@@ -67,6 +76,8 @@ struct Spec {
     kind: Option<Istr>,
     #[serde(rename = "clusterIP", default)]
     cluster_ip: Option<String>,
+    #[serde(rename = "clusterIPs", default)]
+    cluster_ips: List<String>,
     #[serde(default)]
     selector: Strings,
     #[serde(default)]
@@ -77,34 +88,26 @@ struct Spec {
     load_balancer_ip: Option<String>,
     #[serde(default)]
     external_name: Option<String>,
+    #[serde(default)]
+    ip_families: List<String>,
+    #[serde(default)]
+    ip_family_policy: Option<String>,
+    #[serde(default)]
+    session_affinity: Option<String>,
+    #[serde(default)]
+    external_traffic_policy: Option<String>,
+    #[serde(default)]
+    internal_traffic_policy: Option<String>,
+    #[serde(default)]
+    load_balancer_class: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PortText {
-    #[serde(default)]
-    name: Option<String>,
-    #[serde(default)]
-    protocol: Option<String>,
-    port: i32,
-    /// A number, or the name of a container's port.
-    #[serde(default)]
-    target_port: Option<serde_json::Value>,
-    #[serde(default)]
-    node_port: Option<i32>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase")]
-struct Status {
-    #[serde(default)]
-    load_balancer: Part<LoadBalancer>,
-}
-
-#[derive(Deserialize, Default)]
-struct LoadBalancer {
-    #[serde(default)]
-    ingress: List<LoadBalancerIngress>,
+impl Spec {
+    /// Addresses that are written here, besides the first in the cluster.
+    fn addresses(&self) -> impl Iterator<Item = &str> {
+        let written = self.cluster_ips.iter().skip(1).chain(&*self.external_ips).chain(&self.external_name);
+        written.map(String::as_str).filter(|address| !address.is_empty())
+    }
 }
 
 impl Kind for Service {
@@ -121,9 +124,11 @@ impl Kind for Service {
     type Columns = Columns;
 
     fn columns(object: &str) -> Result<Columns, serde_json::Error> {
-        let text: Text = serde_json::from_str(object)?;
-        let spec = text.spec.0;
+        let text: ServiceText = serde_json::from_str(object)?;
+        let (spec, status) = (text.spec.0, text.status.0);
         Ok(Columns {
+            set_up: status.is_set_up(),
+            addresses: spec.addresses().chain(status.addresses()).map(Into::into).collect(),
             service_type: match spec.kind.as_deref() {
                 Some("NodePort") => ServiceType::NodePort,
                 Some("LoadBalancer") => ServiceType::LoadBalancer,
@@ -133,6 +138,19 @@ impl Kind for Service {
             cluster_ip: spec.cluster_ip.unwrap_or_default().into(),
             selector: spec.selector.iter().map(|(key, value)| Label::new(key, value)).collect(),
         })
+    }
+
+    /// As Argo CD judges services: one of a load balancer waits for it, all others are well.
+    fn health(columns: &Columns) -> Health {
+        match columns.service_type {
+            ServiceType::LoadBalancer if !columns.set_up => Health::progressing("AddressPending"),
+            _ => Health::healthy(),
+        }
+    }
+
+    fn texts<'a>(columns: &'a Columns, emit: &mut dyn FnMut(Text<'a>)) {
+        let first = Some(&columns.cluster_ip).filter(|ip| is_address(ip));
+        first.into_iter().chain(&columns.addresses).for_each(|address| emit(Text::Address(address)));
     }
 
     fn references<'a>(meta: &'a Meta, columns: &'a Columns, emit: &mut dyn FnMut(IndexKey<'a>)) {
@@ -156,6 +174,11 @@ impl Kind for Service {
             _ => columns.service_type.as_str(),
         })
     }
+}
+
+/// Whether a cluster IP is one: a headless service has `None`.
+fn is_address(ip: &str) -> bool {
+    !ip.is_empty() && ip != "None"
 }
 
 impl ResourceKind for Service {
@@ -202,6 +225,18 @@ impl From<Arc<resource::Object<Service>>> for ServiceDetail {
     }
 }
 
+impl ServiceDetail {
+    fn spec(&self) -> async_graphql::Result<Spec> {
+        let text: ServiceText = self.0.part()?;
+        Ok(text.spec.0)
+    }
+
+    async fn slices(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<EndpointSlice>>> {
+        let (cluster, meta) = (&self.0.entry.cluster, &self.0.entry.meta);
+        viewer::referrers(ctx, cluster, &endpoint_slice::SERVICE, &meta.namespace, &meta.name).await
+    }
+}
+
 #[Object]
 impl ServiceDetail {
     #[graphql(name = "type")]
@@ -215,72 +250,92 @@ impl ServiceDetail {
     }
 
     async fn ports(&self) -> async_graphql::Result<Vec<ServicePort>> {
-        let text: Text = self.0.part()?;
-        Ok(text.spec.0.ports.into_iter().map(Into::into).collect())
+        Ok(self.spec()?.ports.into_iter().map(Into::into).collect())
     }
 
     /// Null for a headless service and for an external name.
     #[graphql(name = "clusterIP")]
     async fn cluster_ip(&self) -> Option<&str> {
-        Some(&*self.0.entry.columns.cluster_ip).filter(|ip| !ip.is_empty() && *ip != "None")
+        Some(&*self.0.entry.columns.cluster_ip).filter(|ip| is_address(ip))
+    }
+
+    /// One for each IP family; none for a headless service and for an external name.
+    #[graphql(name = "clusterIPs")]
+    async fn cluster_ips(&self) -> async_graphql::Result<Vec<String>> {
+        Ok(self.spec()?.cluster_ips.into_iter().filter(|ip| is_address(ip)).collect())
+    }
+
+    /// `IPv4`, `IPv6`, or both, the first being that of `clusterIP`.
+    async fn ip_families(&self) -> async_graphql::Result<Vec<String>> {
+        Ok(self.spec()?.ip_families.0)
+    }
+
+    /// `SingleStack`, `PreferDualStack` or `RequireDualStack`.
+    async fn ip_family_policy(&self) -> async_graphql::Result<Option<String>> {
+        Ok(self.spec()?.ip_family_policy)
+    }
+
+    /// Whether a client stays with a pod: `ClientIP` or `None`.
+    async fn session_affinity(&self) -> async_graphql::Result<Option<String>> {
+        Ok(self.spec()?.session_affinity)
+    }
+
+    /// Whether traffic from outside goes to pods of any node or of the one that it reached: `Cluster` or `Local`.
+    async fn external_traffic_policy(&self) -> async_graphql::Result<Option<String>> {
+        Ok(self.spec()?.external_traffic_policy)
+    }
+
+    /// The same for traffic from within the cluster.
+    async fn internal_traffic_policy(&self) -> async_graphql::Result<Option<String>> {
+        Ok(self.spec()?.internal_traffic_policy)
+    }
+
+    /// Which implementation of load balancers is asked for; null leaves the choice to the cluster.
+    async fn load_balancer_class(&self) -> async_graphql::Result<Option<String>> {
+        Ok(self.spec()?.load_balancer_class)
     }
 
     #[graphql(name = "externalIPs")]
     async fn external_ips(&self) -> async_graphql::Result<Vec<String>> {
-        let text: Text = self.0.part()?;
-        Ok(text.spec.0.external_ips.0)
+        Ok(self.spec()?.external_ips.0)
     }
 
     /// The address that a load balancer has, or else the one that was asked for.
     #[graphql(name = "loadBalancerIP")]
     async fn load_balancer_ip(&self) -> async_graphql::Result<Option<String>> {
-        let text: Text = self.0.part()?;
-        let given = text
-            .status
-            .0
-            .load_balancer
-            .0
-            .ingress
-            .into_iter()
-            .find_map(|ingress| ingress.ip.or(ingress.hostname));
+        let text: ServiceText = self.0.part()?;
+        let given = text.status.addresses().next().map(str::to_owned);
         Ok(given.or(text.spec.0.load_balancer_ip))
     }
 
     /// Every address that load balancers have for the service.
     async fn load_balancer_ingress(&self) -> async_graphql::Result<Vec<LoadBalancerIngress>> {
-        let text: Text = self.0.part()?;
-        Ok(text.status.0.load_balancer.0.ingress.0)
+        let text: ServiceText = self.0.part()?;
+        Ok(text.status.0.into_ingress())
     }
 
     /// The DNS name that an `EXTERNAL_NAME` service stands for.
     async fn external_name(&self) -> async_graphql::Result<Option<String>> {
-        let text: Text = self.0.part()?;
-        Ok(text.spec.0.external_name)
+        Ok(self.spec()?.external_name)
     }
 
     /// The addresses behind the service, from its endpoint slices.
     async fn endpoints(&self, ctx: &Context<'_>) -> async_graphql::Result<Endpoints> {
-        let entry = &self.0.entry;
-        let selector = LabelSelector::from_pairs([(SERVICE_LABEL, &*entry.meta.name)]);
-        let slices =
-            viewer::selected::<EndpointSlice>(ctx, &entry.cluster, &entry.meta.namespace, selector).await?;
-        let mut answer = Endpoints { endpoints: Vec::new(), ports: Vec::new(), ready: 0, not_ready: 0 };
-        for slice in slices {
-            let text: endpoint_slice::Text = slice.object().part()?;
-            for endpoint in text.endpoints {
-                let addresses = endpoint.addresses.len();
-                if endpoint.conditions.ready.unwrap_or(true) {
-                    answer.ready += addresses;
-                } else {
-                    answer.not_ready += addresses;
-                }
-                answer.endpoints.push(endpoint.into());
-            }
-            answer.ports.extend(text.ports.into_iter().map(EndpointPort::from));
-        }
-        answer.ports.sort();
-        answer.ports.dedup();
-        Ok(answer)
+        Endpoints::of(&self.slices(ctx).await?)
+    }
+
+    /// The parts that the addresses behind the service are kept in.
+    async fn endpoint_slices(
+        &self,
+        ctx: &Context<'_>,
+    ) -> async_graphql::Result<Vec<Resource<EndpointSlice>>> {
+        self.slices(ctx).await
+    }
+
+    /// The ingresses that send requests here.
+    async fn ingresses(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<Ingress>>> {
+        let (cluster, meta) = (&self.0.entry.cluster, &self.0.entry.meta);
+        viewer::referrers(ctx, cluster, &ingress::SERVICES, &meta.namespace, &meta.name).await
     }
 
     /// The pods that the selector matches.
@@ -291,51 +346,4 @@ impl ServiceDetail {
             None => Ok(Vec::new()),
         }
     }
-}
-
-/// The addresses behind a service.
-#[derive(SimpleObject)]
-struct Endpoints {
-    endpoints: Vec<Endpoint>,
-    ports: Vec<EndpointPort>,
-    /// Addresses that take traffic.
-    ready: usize,
-    /// Addresses that don't.
-    not_ready: usize,
-}
-
-/// A port of a service.
-#[derive(SimpleObject)]
-struct ServicePort {
-    name: Option<String>,
-    protocol: String,
-    port: i32,
-    /// A number, or the name of a container's port.
-    target_port: Option<String>,
-    node_port: Option<i32>,
-}
-
-impl From<PortText> for ServicePort {
-    fn from(text: PortText) -> Self {
-        Self {
-            name: text.name,
-            protocol: text.protocol.unwrap_or_else(|| "TCP".to_owned()),
-            port: text.port,
-            target_port: text.target_port.and_then(|port| match port {
-                serde_json::Value::String(name) => Some(name),
-                serde_json::Value::Number(number) => Some(number.to_string()),
-                _ => None,
-            }),
-            node_port: text.node_port.filter(|port| *port != 0),
-        }
-    }
-}
-
-/// An address that a load balancer has for a service.
-#[derive(SimpleObject, Deserialize)]
-struct LoadBalancerIngress {
-    #[serde(default)]
-    ip: Option<String>,
-    #[serde(default)]
-    hostname: Option<String>,
 }
