@@ -48,6 +48,7 @@ mod load_balancer;
 mod namespace;
 mod network_policy;
 mod node;
+mod node_taint;
 mod persistent_volume;
 mod persistent_volume_claim;
 mod pod;

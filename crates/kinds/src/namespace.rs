@@ -4,17 +4,23 @@ use std::{borrow::Cow, sync::Arc};
 
 use async_graphql::{Context, Enum, InputObject, Object, SimpleObject};
 use cluster_registry::Matches;
-use fleetgraph_core::{Kind, KindMeta, LabelSelector};
+use fleetgraph_core::{Health, Istr, Kind, KindMeta, LabelSelector};
 use serde::Deserialize;
 
 use crate::{
     conditions::{ConditionText, NamespaceCondition},
+    cron_job::CronJob,
+    daemon_set::DaemonSet,
     deployment::Deployment,
     filter::{Filter, ResourceFilter},
+    ingress::Ingress,
+    job::Job,
+    network_policy::NetworkPolicy,
     pod::Pod,
     resource::{self, ClusterScoped, Resource, ResourceKind},
     resource_quota::ResourceQuota,
     service::Service,
+    stateful_set::StatefulSet,
     text::{List, Part},
     viewer,
 };
@@ -25,6 +31,8 @@ pub enum Namespace {}
 /// What lists and filters of namespaces need.
 pub struct Columns {
     phase: NamespacePhase,
+    /// Why the deletion does not come to its end; empty if nothing is known to hold it up.
+    held_up: Istr,
 }
 
 /// Where a namespace is in its life.
@@ -49,6 +57,20 @@ struct Status {
     conditions: List<ConditionText>,
 }
 
+impl Status {
+    /// The reason of the condition that says most about a deletion: a failure, or else finalizers that wait, or
+    /// else whatever remains.
+    fn held_up(&self) -> Istr {
+        let weight = |condition: &&ConditionText| match condition.kind.as_str() {
+            kind if kind.ends_with("Failure") => 2,
+            "NamespaceFinalizersRemaining" => 1,
+            _ => 0,
+        };
+        let worst = self.conditions.iter().filter(|condition| condition.status == "True").max_by_key(weight);
+        Istr::new(worst.and_then(|condition| condition.reason.as_deref()).unwrap_or(""))
+    }
+}
+
 impl Kind for Namespace {
     const META: KindMeta = KindMeta {
         group: "",
@@ -68,7 +90,15 @@ impl Kind for Namespace {
             Some("Terminating") => NamespacePhase::Terminating,
             _ => NamespacePhase::Active,
         };
-        Ok(Columns { phase })
+        Ok(Columns { phase, held_up: text.status.held_up() })
+    }
+
+    fn health(columns: &Columns) -> Health {
+        match columns.phase {
+            NamespacePhase::Active => Health::healthy(),
+            NamespacePhase::Terminating if columns.held_up.is_empty() => Health::progressing("Terminating"),
+            NamespacePhase::Terminating => Health::progressing(&columns.held_up),
+        }
     }
 
     const FIELDS: &'static [&'static str] = &["status.phase"];
@@ -156,6 +186,33 @@ impl NamespaceDetail {
     }
 
     async fn services(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<Service>>> {
+        self.all(ctx).await
+    }
+
+    async fn ingresses(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<Ingress>>> {
+        self.all(ctx).await
+    }
+
+    async fn network_policies(
+        &self,
+        ctx: &Context<'_>,
+    ) -> async_graphql::Result<Vec<Resource<NetworkPolicy>>> {
+        self.all(ctx).await
+    }
+
+    async fn stateful_sets(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<StatefulSet>>> {
+        self.all(ctx).await
+    }
+
+    async fn daemon_sets(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<DaemonSet>>> {
+        self.all(ctx).await
+    }
+
+    async fn jobs(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<Job>>> {
+        self.all(ctx).await
+    }
+
+    async fn cron_jobs(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<CronJob>>> {
         self.all(ctx).await
     }
 }

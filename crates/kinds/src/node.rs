@@ -1,16 +1,16 @@
 //! Nodes.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
 
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 use cluster_registry::Matches;
-use fleetgraph_core::{Istr, Kind, KindMeta, Quantity};
+use fleetgraph_core::{Health, Istr, Kind, KindMeta, Labels, Quantity, Text};
 use serde::Deserialize;
 
 use crate::{
-    conditions::{ConditionText, NodeCondition},
+    conditions::{ConditionText, NodeCondition, condition},
     filter::{Filter, ResourceFilter},
-    loader::OwnedKey,
+    node_taint::{NodeTaint, TaintText},
     pod::{self, Pod},
     resource::{self, ClusterScoped, Resource, ResourceKind},
     text::{Amounts, List, Part},
@@ -28,10 +28,17 @@ pub struct Columns {
     kernel_version: Istr,
     container_runtime_version: Istr,
     kubelet_version: Istr,
+    health: Health,
+    addresses: Box<[Address]>,
+}
+
+struct Address {
+    kind: Istr,
+    address: Box<str>,
 }
 
 #[derive(Deserialize)]
-struct Text<'a> {
+struct NodeText<'a> {
     #[serde(default)]
     spec: Part<Spec>,
     #[serde(borrow, default)]
@@ -39,9 +46,16 @@ struct Text<'a> {
 }
 
 #[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
 struct Spec {
     #[serde(default)]
     unschedulable: Option<bool>,
+    #[serde(default)]
+    taints: List<TaintText>,
+    #[serde(rename = "podCIDRs", default)]
+    pod_cidrs: List<String>,
+    #[serde(rename = "providerID", default)]
+    provider_id: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -66,6 +80,37 @@ struct Info {
     kernel_version: Istr,
     container_runtime_version: Istr,
     kubelet_version: Istr,
+    operating_system: Istr,
+    architecture: Istr,
+}
+
+/// Conditions that say that a node is in trouble while they are `True`.
+const TROUBLES: [&str; 4] = ["NetworkUnavailable", "MemoryPressure", "DiskPressure", "PIDPressure"];
+
+impl Status<'_> {
+    fn health(&self, schedulable: bool) -> Health {
+        let Some(ready) = condition(&self.conditions, "Ready") else { return Health::unknown("") };
+        let trouble = |kind: &&str| condition(&self.conditions, kind).is_some_and(|c| c.status == "True");
+        if ready.status != "True" {
+            let reason = ready.reason.as_deref().filter(|reason| !reason.is_empty());
+            Health::degraded(reason.unwrap_or("NotReady"))
+        } else if let Some(kind) = TROUBLES.into_iter().find(trouble) {
+            Health::degraded(kind)
+        } else if schedulable {
+            Health::healthy()
+        } else {
+            Health::suspended("SchedulingDisabled")
+        }
+    }
+}
+
+/// As `kubectl get nodes` reads roles from labels, in order.
+fn roles(labels: &Labels) -> BTreeSet<&str> {
+    let role = |(key, value)| match str::strip_prefix(key, "node-role.kubernetes.io/") {
+        Some(role) => Some(role),
+        None => (key == "kubernetes.io/role").then_some(value),
+    };
+    labels.iter().filter_map(role).filter(|role: &&str| !role.is_empty()).collect()
 }
 
 impl Kind for Node {
@@ -82,16 +127,33 @@ impl Kind for Node {
     type Columns = Columns;
 
     fn columns(object: &str) -> Result<Columns, serde_json::Error> {
-        let text: Text<'_> = serde_json::from_str(object)?;
-        let info = text.status.0.node_info.0;
+        let text: NodeText<'_> = serde_json::from_str(object)?;
+        let status = text.status.0;
+        let schedulable = !text.spec.unschedulable.unwrap_or(false);
+        let health = status.health(schedulable);
+        let address = |entry: &NodeAddress| Address {
+            kind: Istr::new(&entry.kind),
+            address: entry.address.as_str().into(),
+        };
+        let info = status.node_info.0;
         Ok(Columns {
-            ready: text.status.0.conditions.iter().any(|c| c.kind == "Ready" && c.status == "True"),
-            schedulable: !text.spec.unschedulable.unwrap_or(false),
+            ready: condition(&status.conditions, "Ready").is_some_and(|ready| ready.status == "True"),
+            schedulable,
+            health,
+            addresses: status.addresses.iter().map(address).collect(),
             os_image: info.os_image,
             kernel_version: info.kernel_version,
             container_runtime_version: info.container_runtime_version,
             kubelet_version: info.kubelet_version,
         })
+    }
+
+    fn health(columns: &Columns) -> Health {
+        columns.health.clone()
+    }
+
+    fn texts<'a>(columns: &'a Columns, emit: &mut dyn FnMut(Text<'a>)) {
+        columns.addresses.iter().for_each(|entry| emit(Text::Address(&entry.address)));
     }
 
     const FIELDS: &'static [&'static str] = &["spec.unschedulable"];
@@ -143,10 +205,18 @@ impl From<Arc<resource::Object<Node>>> for NodeDetail {
     }
 }
 
+impl NodeDetail {
+    /// The first address of a type.
+    fn address(&self, kind: &str) -> Option<&str> {
+        let found = self.0.entry.columns.addresses.iter().find(|entry| *entry.kind == *kind)?;
+        Some(&found.address)
+    }
+}
+
 #[Object]
 impl NodeDetail {
     async fn status(&self) -> async_graphql::Result<NodeStatus> {
-        let text: Text<'_> = self.0.part()?;
+        let text: NodeText<'_> = self.0.part()?;
         let status = text.status.0;
         Ok(NodeStatus {
             conditions: status.conditions.into_iter().map(Into::into).collect(),
@@ -164,15 +234,62 @@ impl NodeDetail {
         self.0.entry.columns.schedulable
     }
 
+    /// Such as `control-plane`, from the labels `node-role.kubernetes.io/…`.
+    async fn roles(&self) -> Vec<&str> {
+        roles(&self.0.entry.meta.labels).into_iter().collect()
+    }
+
+    #[graphql(name = "internalIP")]
+    async fn internal_ip(&self) -> Option<&str> {
+        self.address("InternalIP")
+    }
+
+    #[graphql(name = "externalIP")]
+    async fn external_ip(&self) -> Option<&str> {
+        self.address("ExternalIP")
+    }
+
+    /// What keeps pods away that don't tolerate it.
+    async fn taints(&self) -> async_graphql::Result<Vec<NodeTaint>> {
+        let text: NodeText<'_> = self.0.part()?;
+        Ok(text.spec.0.taints.into_iter().map(Into::into).collect())
+    }
+
+    /// The blocks of addresses that the node's pods get theirs from.
+    #[graphql(name = "podCIDRs")]
+    async fn pod_cidrs(&self) -> async_graphql::Result<Vec<String>> {
+        let text: NodeText<'_> = self.0.part()?;
+        Ok(text.spec.0.pod_cidrs.0)
+    }
+
+    /// The machine's name at its cloud, such as `aws:///eu-west-1a/i-0123456789abcdef0`.
+    #[graphql(name = "providerID")]
+    async fn provider_id(&self) -> async_graphql::Result<Option<String>> {
+        let text: NodeText<'_> = self.0.part()?;
+        Ok(text.spec.0.provider_id)
+    }
+
+    /// Such as `linux`.
+    async fn operating_system(&self) -> async_graphql::Result<String> {
+        let text: NodeText<'_> = self.0.part()?;
+        Ok(text.status.node_info.operating_system.to_string())
+    }
+
+    /// Such as `amd64`.
+    async fn architecture(&self) -> async_graphql::Result<String> {
+        let text: NodeText<'_> = self.0.part()?;
+        Ok(text.status.node_info.architecture.to_string())
+    }
+
     /// What the machine has.
     async fn capacity(&self) -> async_graphql::Result<ResourceQuantity> {
-        let text: Text<'_> = self.0.part()?;
+        let text: NodeText<'_> = self.0.part()?;
         Ok(ResourceQuantity::new(&text.status.capacity))
     }
 
     /// What pods may use of it.
     async fn allocatable(&self) -> async_graphql::Result<ResourceQuantity> {
-        let text: Text<'_> = self.0.part()?;
+        let text: NodeText<'_> = self.0.part()?;
         Ok(ResourceQuantity::new(&text.status.allocatable))
     }
 
@@ -195,12 +312,7 @@ impl NodeDetail {
     /// The pods that are placed on the node.
     async fn pods(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<Pod>>> {
         let entry = &self.0.entry;
-        let key = OwnedKey::Ref {
-            relation: pod::NODE.name,
-            namespace: String::new(),
-            name: entry.meta.name.to_string(),
-        };
-        viewer::by(ctx, &entry.cluster, key).await
+        viewer::referrers(ctx, &entry.cluster, &pod::NODE, "", &entry.meta.name).await
     }
 }
 
@@ -242,5 +354,22 @@ impl ResourceQuantity {
             storage: amount("ephemeral-storage"),
             pods: amount("pods"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_are_those_that_kubectl_prints() {
+        let labels = Labels::from_pairs([
+            ("node-role.kubernetes.io/worker", ""),
+            ("node-role.kubernetes.io/control-plane", "true"),
+            ("node-role.kubernetes.io/", "nameless"),
+            ("kubernetes.io/role", "edge"),
+            ("kubernetes.io/os", "linux"),
+        ]);
+        assert!(roles(&labels).into_iter().eq(["control-plane", "edge", "worker"]));
     }
 }
