@@ -70,3 +70,50 @@ impl Refs {
             .map(|reference| (&**reference.namespace.as_ref().unwrap_or(&meta.namespace), &*reference.name))
     }
 }
+
+#[cfg(test)]
+pub mod tests {
+    use fleetgraph_core::{Kind, Labels};
+
+    use super::*;
+
+    /// An object `it` of the namespace `shop`.
+    pub fn meta() -> Meta {
+        Meta {
+            namespace: Istr::new("shop"),
+            name: "it".into(),
+            uid: "u".into(),
+            resource_version: "1".into(),
+            generation: 0,
+            labels: Labels::default(),
+            owners: Box::default(),
+            created: None,
+            deleted: None,
+        }
+    }
+
+    /// The references of an object of the namespace `shop`: relation, namespace, name.
+    pub fn references<K: Kind>(object: &str) -> Vec<(&'static str, String, String)> {
+        let (meta, columns) = (meta(), K::columns(object).unwrap());
+        let mut found = Vec::new();
+        K::references(&meta, &columns, &mut |key| {
+            if let IndexKey::Ref { relation, namespace, name } = key {
+                found.push((relation, namespace.to_owned(), name.to_owned()));
+            }
+        });
+        found
+    }
+
+    #[test]
+    fn a_reference_stands_once_and_an_empty_name_never() {
+        const A: Relation =
+            Relation { name: "x.a", edge: fleetgraph_core::EdgeType::Uses, to: "as", field: "a" };
+        let mut refs = RefsBuilder::default();
+        refs.here(&A, "one");
+        refs.here(&A, "one");
+        refs.here(&A, "");
+        refs.cluster(&A, "one");
+        let (meta, refs) = (meta(), refs.build());
+        assert_eq!(Vec::from_iter(refs.by(&meta, &A)), [("shop", "one"), ("", "one")]);
+    }
+}

@@ -59,6 +59,13 @@ impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Part<T> {
     }
 }
 
+/// For `deserialize_with`: what is null has its default, where a type of GraphQL leaves no room for a [`Part`].
+pub fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Part::deserialize(deserializer).map(|part| part.0)
+}
+
 /// An object of strings: labels, a selector.
 pub type Strings = Part<BTreeMap<String, String>>;
 
@@ -89,6 +96,11 @@ pub struct Amounts<'a>(#[serde(borrow)] BTreeMap<Cow<'a, str>, Cow<'a, str>>);
 impl Amounts<'_> {
     pub fn get(&self, name: &str) -> Quantity {
         self.0.get(name).and_then(|text| Quantity::parse(text).ok()).unwrap_or(Quantity::ZERO)
+    }
+
+    /// The amount as it is shown; `None` if it isn't there.
+    pub fn shown(&self, name: &str) -> Option<String> {
+        self.0.get(name).and_then(|text| Quantity::parse(text).ok()).map(|amount| amount.to_string())
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, Quantity)> {

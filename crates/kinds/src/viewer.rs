@@ -2,17 +2,20 @@
 //! it in the request's data; there is no other way to the registry.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     marker::PhantomData,
     sync::{Mutex, PoisonError},
 };
 
 use async_graphql::{Context, dataloader::DataLoader};
 use cluster_registry::{Entry, Registry, Shared};
-use fleetgraph_core::{ClusterId, Error, ErrorCode, LabelSelector, Relation, Scope};
+use fleetgraph_core::{
+    ClusterId, EdgeType, Error, ErrorCode, IndexKey, KindMeta, LabelSelector, Relation, Scope,
+};
 
 use crate::{
     error::{ErrorExt, graphql_error, report},
+    interface::AnyResource,
     loader::{ByKey, ByName, BySelector, FleetLoader, OwnedKey, loader},
     pod::Pod,
     resource::{Resource, ResourceKind},
@@ -46,8 +49,12 @@ impl Viewer {
     /// Adds an error to the answer if what is read of a kind in a cluster may be old or incomplete: once an answer,
     /// however many objects are related to some of that kind.
     fn warn<K: ResourceKind>(&self, ctx: &Context<'_>, cluster: &ClusterId) {
-        let Some(problem) = self.registry.read::<K>(&self.scope).problem(cluster.as_str()) else { return };
-        let key = (cluster.clone(), K::META.kind);
+        self.warn_of(ctx, cluster, &K::META, self.registry.read::<K>(&self.scope).problem(cluster.as_str()));
+    }
+
+    fn warn_of(&self, ctx: &Context<'_>, cluster: &ClusterId, kind: &KindMeta, problem: Option<Error>) {
+        let Some(problem) = problem else { return };
+        let key = (cluster.clone(), kind.kind);
         if self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(key) {
             report(ctx, &problem);
         }
@@ -129,6 +136,42 @@ pub(crate) async fn referrers<K: ResourceKind>(
     let key =
         OwnedKey::Ref { relation: relation.name, namespace: namespace.to_owned(), name: name.to_owned() };
     by(ctx, cluster, key).await
+}
+
+/// How many users of one object are shown at most.
+const USERS: usize = 1000;
+
+/// The objects of any kind that use one, kind by kind and each kind in order, [`USERS`] at most. Which kinds these
+/// are follows from the relations that they declare.
+pub(crate) fn users<K: ResourceKind>(
+    ctx: &Context<'_>,
+    used: &Entry<K>,
+) -> async_graphql::Result<Vec<AnyResource>> {
+    let viewer = Viewer::of(ctx)?;
+    let reader = viewer.registry.read_any(&viewer.scope);
+    let mut users = Vec::new();
+    for store in reader.stores(used.cluster.as_str()) {
+        let mut relations = store.relations();
+        relations.retain(|relation| relation.edge == EdgeType::Uses && K::META.is_resource(relation.to));
+        if relations.is_empty() {
+            continue;
+        }
+        viewer.warn_of(ctx, &used.cluster, store.kind(), reader.problem(&*store));
+        let room = USERS - users.len();
+        // One object may use another in several ways.
+        let mut found = BTreeMap::new();
+        for relation in relations {
+            let (namespace, name) = (&*used.meta.namespace, &*used.meta.name);
+            let key = IndexKey::Ref { relation: relation.name, namespace, name };
+            let (objects, _) = reader.by(&*store, key, room);
+            found.extend(objects.into_iter().map(|object| {
+                let meta = object.meta();
+                ((meta.namespace.clone(), meta.name.clone()), object)
+            }));
+        }
+        users.extend(found.into_values().filter_map(AnyResource::from_any).take(room));
+    }
+    Ok(users)
 }
 
 /// The objects of a namespace that select a pod by its labels, in the order of their names.
