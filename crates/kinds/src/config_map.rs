@@ -1,16 +1,41 @@
-//! Settings that pods read.
+//! Config maps.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
+use async_graphql::{Context, Object, SimpleObject};
 use fleetgraph_core::{Kind, KindMeta};
+use serde::Deserialize;
 
 use crate::{
     filter::ResourceFilter,
+    interface::AnyResource,
     resource::{self, InNamespace, ResourceKind},
+    scalars::Json,
+    sizes::{Base64Size, TextSize},
+    text::Part,
+    viewer,
 };
 
 /// Settings that pods read.
 pub enum ConfigMap {}
+
+/// What is read without a copy of the values.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Text {
+    #[serde(default)]
+    data: Part<BTreeMap<String, TextSize>>,
+    #[serde(default)]
+    binary_data: Part<BTreeMap<String, Base64Size>>,
+    #[serde(default)]
+    immutable: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Data {
+    #[serde(default)]
+    data: Part<BTreeMap<String, Part<String>>>,
+}
 
 impl Kind for ConfigMap {
     const META: KindMeta = KindMeta {
@@ -25,8 +50,9 @@ impl Kind for ConfigMap {
 
     type Columns = ();
 
-    fn columns(_: &str) -> Result<(), serde_json::Error> {
-        Ok(())
+    fn columns(object: &str) -> Result<(), serde_json::Error> {
+        // What its fields will need later: one that can't be read is malformed now, and not a null in each answer.
+        serde_json::from_str::<Text>(object).map(drop)
     }
 }
 
@@ -36,12 +62,51 @@ impl ResourceKind for ConfigMap {
     type Filter = ResourceFilter;
 }
 
-#[derive(async_graphql::SimpleObject)]
-#[graphql(fake)]
-pub struct ConfigMapDetail;
+/// A config map's own fields.
+pub struct ConfigMapDetail(Arc<resource::Object<ConfigMap>>);
 
 impl From<Arc<resource::Object<ConfigMap>>> for ConfigMapDetail {
-    fn from(_: Arc<resource::Object<ConfigMap>>) -> Self {
-        Self
+    fn from(object: Arc<resource::Object<ConfigMap>>) -> Self {
+        Self(object)
     }
+}
+
+#[Object]
+impl ConfigMapDetail {
+    /// What is under `data`, by name and size, in the order of the names.
+    async fn keys(&self) -> async_graphql::Result<Vec<ConfigMapKey>> {
+        let text: Text = self.0.part()?;
+        Ok(text.data.0.into_iter().map(|(name, size)| ConfigMapKey { name, size: size.0 }).collect())
+    }
+
+    /// The texts by their names.
+    async fn data(&self) -> async_graphql::Result<Json> {
+        let text: Data = self.0.part()?;
+        Ok(Json::strings(text.data.iter().map(|(name, value)| (&**name, &***value))))
+    }
+
+    /// What isn't text, by name and size, in the order of the names. The values are in the manifest, in base64.
+    async fn binary_data(&self) -> async_graphql::Result<Vec<ConfigMapKey>> {
+        let text: Text = self.0.part()?;
+        Ok(text.binary_data.0.into_iter().map(|(name, size)| ConfigMapKey { name, size: size.0 }).collect())
+    }
+
+    /// Whether what the config map holds can't be changed any more.
+    async fn immutable(&self) -> async_graphql::Result<bool> {
+        let text: Text = self.0.part()?;
+        Ok(text.immutable.unwrap_or(false))
+    }
+
+    /// The objects that use the config map: pods, the templates of workloads …; 1000 at most.
+    async fn used_by(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<AnyResource>> {
+        viewer::users(ctx, &self.0.entry)
+    }
+}
+
+/// One of the values that a config map holds.
+#[derive(SimpleObject)]
+struct ConfigMapKey {
+    name: String,
+    /// Bytes of the value.
+    size: usize,
 }

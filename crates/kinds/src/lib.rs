@@ -20,11 +20,13 @@ mod health;
 mod interface;
 mod label_selector;
 mod loader;
+mod redact;
 mod reference;
 mod refs;
 mod resource;
 mod scalars;
 pub mod search;
+mod sizes;
 mod text;
 mod viewer;
 

@@ -219,7 +219,9 @@ impl<K: ResourceKind> Resource<K> {
         })
     }
 
-    /// The whole object as the API server has it, without `managedFields`.
+    /// The whole object as the API server has it, without `managedFields`. A secret shows the size in bytes in place
+    /// of each value, and no annotation that holds a copy of it; by default it is watched as metadata only, and
+    /// shows no more than that.
     pub async fn manifest(&self) -> async_graphql::Result<Json> {
         self.0.part::<async_graphql::Value>().map(Json)
     }
