@@ -53,6 +53,7 @@ mod node;
 mod node_taint;
 mod persistent_volume;
 mod persistent_volume_claim;
+mod persistent_volume_csi;
 mod pod;
 mod pod_disruption_budget;
 mod pod_spec;
