@@ -20,6 +20,7 @@ mod health;
 mod interface;
 mod label_selector;
 mod loader;
+mod rbac;
 mod redact;
 mod reference;
 mod refs;

@@ -1,16 +1,28 @@
-//! Rights in a namespace.
+//! Roles.
 
 use std::sync::Arc;
 
+use async_graphql::{Context, Object};
 use fleetgraph_core::{Kind, KindMeta};
+use serde::Deserialize;
 
 use crate::{
     filter::ResourceFilter,
-    resource::{self, InNamespace, ResourceKind},
+    rbac::PolicyRule,
+    resource::{self, InNamespace, Resource, ResourceKind},
+    role_binding::{self, RoleBinding},
+    text::List,
+    viewer,
 };
 
 /// Rights in a namespace.
 pub enum Role {}
+
+#[derive(Deserialize)]
+struct Text {
+    #[serde(default)]
+    rules: List<PolicyRule>,
+}
 
 impl Kind for Role {
     const META: KindMeta = KindMeta {
@@ -25,8 +37,9 @@ impl Kind for Role {
 
     type Columns = ();
 
-    fn columns(_: &str) -> Result<(), serde_json::Error> {
-        Ok(())
+    fn columns(object: &str) -> Result<(), serde_json::Error> {
+        // What its fields will need later: one that can't be read is malformed now, and not a null in each answer.
+        serde_json::from_str::<Text>(object).map(drop)
     }
 }
 
@@ -36,12 +49,26 @@ impl ResourceKind for Role {
     type Filter = ResourceFilter;
 }
 
-#[derive(async_graphql::SimpleObject)]
-#[graphql(fake)]
-pub struct RoleDetail;
+/// A role's own fields.
+pub struct RoleDetail(Arc<resource::Object<Role>>);
 
 impl From<Arc<resource::Object<Role>>> for RoleDetail {
-    fn from(_: Arc<resource::Object<Role>>) -> Self {
-        Self
+    fn from(object: Arc<resource::Object<Role>>) -> Self {
+        Self(object)
+    }
+}
+
+#[Object]
+impl RoleDetail {
+    async fn rules(&self) -> async_graphql::Result<Vec<PolicyRule>> {
+        let text: Text = self.0.part()?;
+        Ok(text.rules.0)
+    }
+
+    /// The bindings that grant the role.
+    async fn role_bindings(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<RoleBinding>>> {
+        let entry = &self.0.entry;
+        let name = format!("Role/{}", entry.meta.name);
+        viewer::referrers(ctx, &entry.cluster, &role_binding::ROLE, &entry.meta.namespace, &name).await
     }
 }
