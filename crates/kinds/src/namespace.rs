@@ -16,11 +16,18 @@ use crate::{
     ingress::Ingress,
     job::Job,
     network_policy::NetworkPolicy,
+    config_map::ConfigMap,
+    deployment::Deployment,
+    filter::{Filter, ResourceFilter},
+    limit_range::LimitRange,
+    persistent_volume_claim::PersistentVolumeClaim,
     pod::Pod,
     resource::{self, ClusterScoped, Resource, ResourceKind},
     resource_quota::ResourceQuota,
+    secret::Secret,
     service::Service,
     stateful_set::StatefulSet,
+    service_account::ServiceAccount,
     text::{List, Part},
     viewer,
 };
@@ -213,6 +220,29 @@ impl NamespaceDetail {
     }
 
     async fn cron_jobs(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<CronJob>>> {
+    async fn config_maps(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<ConfigMap>>> {
+        self.all(ctx).await
+    }
+
+    async fn secrets(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<Secret>>> {
+        self.all(ctx).await
+    }
+
+    async fn service_accounts(
+        &self,
+        ctx: &Context<'_>,
+    ) -> async_graphql::Result<Vec<Resource<ServiceAccount>>> {
+        self.all(ctx).await
+    }
+
+    async fn persistent_volume_claims(
+        &self,
+        ctx: &Context<'_>,
+    ) -> async_graphql::Result<Vec<Resource<PersistentVolumeClaim>>> {
+        self.all(ctx).await
+    }
+
+    async fn limit_ranges(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<LimitRange>>> {
         self.all(ctx).await
     }
 }
