@@ -1,6 +1,8 @@
 //! The health of objects, compared with a written table: each case is an object as the API server has it, and what
 //! a GitOps user expects to read of it.
 
+#![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
+
 mod config;
 mod network;
 mod workloads;
