@@ -17,8 +17,6 @@ use crate::{
     job::Job,
     network_policy::NetworkPolicy,
     config_map::ConfigMap,
-    deployment::Deployment,
-    filter::{Filter, ResourceFilter},
     limit_range::LimitRange,
     persistent_volume_claim::PersistentVolumeClaim,
     pod::Pod,
