@@ -4,61 +4,49 @@ use std::sync::Arc;
 
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 use cluster_registry::Matches;
-use fleetgraph_core::{Kind, KindMeta};
+use fleetgraph_core::{Health, IndexKey, Kind, KindMeta, Meta, Relation, Text as SearchText};
 use serde::Deserialize;
 
 use crate::{
-    conditions::{ConditionText, DeploymentCondition},
+    conditions::{ConditionText, DeploymentCondition, condition},
     filter::{Filter, ResourceFilter},
+    horizontal_pod_autoscaler::{self, HorizontalPodAutoscaler},
     label_selector::{LabelSelector, SelectorText},
     loader::OwnedKey,
     pod::Pod,
-    pod_spec::{ContainerTemplate, SpecText},
+    pod_template::{
+        FromTemplate, TemplateColumns, TemplateRelations, TemplateText, Templated, template_relations,
+    },
     replica_set::ReplicaSet,
     resource::{self, InNamespace, Resource, ResourceKind},
-    scalars::{DateTime, Json},
-    text::{List, Part, Strings},
+    rollout::{
+        Generation, NOT_OBSERVED, OLD_PODS_TERMINATING, PODS_UNAVAILABLE, PODS_UPDATING, StrategyText,
+    },
+    scalars::DateTime,
+    text::{List, Part},
     viewer,
 };
+
+pub const USES: TemplateRelations = template_relations!("deployment", "spec.template.spec");
 
 /// A rolling set of equal pods.
 pub enum Deployment {}
 
-/// What lists and filters of deployments need.
+/// What lists, filters and relations of deployments need.
 pub struct Columns {
     replicas: i32,
     available: i32,
     ready: i32,
     updated: i32,
-}
-
-#[derive(Deserialize)]
-struct ColumnsText {
-    #[serde(default)]
-    spec: Part<Replicas>,
-    #[serde(default)]
-    status: Part<Counts>,
-}
-
-#[derive(Deserialize, Default)]
-struct Replicas {
-    #[serde(default)]
-    replicas: Option<i32>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase")]
-struct Counts {
-    #[serde(default)]
-    available_replicas: Option<i32>,
-    #[serde(default)]
-    ready_replicas: Option<i32>,
-    #[serde(default)]
-    updated_replicas: Option<i32>,
+    paused: bool,
+    health: Health,
+    template: TemplateColumns,
 }
 
 #[derive(Deserialize)]
 struct Text<'a> {
+    #[serde(default)]
+    metadata: Part<Generation>,
     #[serde(borrow, default)]
     spec: Part<Spec<'a>>,
     #[serde(default)]
@@ -68,6 +56,10 @@ struct Text<'a> {
 #[derive(Deserialize, Default)]
 struct Spec<'a> {
     #[serde(default)]
+    replicas: Option<i32>,
+    #[serde(default)]
+    paused: Option<bool>,
+    #[serde(default)]
     selector: Part<SelectorText>,
     #[serde(borrow, default)]
     template: Part<TemplateText<'a>>,
@@ -76,44 +68,49 @@ struct Spec<'a> {
 }
 
 #[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
 struct Status {
+    #[serde(default)]
+    observed_generation: Option<i64>,
+    #[serde(default)]
+    replicas: Option<i32>,
+    #[serde(default)]
+    available_replicas: Option<i32>,
+    #[serde(default)]
+    ready_replicas: Option<i32>,
+    #[serde(default)]
+    updated_replicas: Option<i32>,
     #[serde(default)]
     conditions: List<ConditionText>,
 }
 
-#[derive(Deserialize, Default)]
-struct TemplateText<'a> {
-    #[serde(default)]
-    metadata: Part<TemplateMeta>,
-    #[serde(borrow, default)]
-    spec: Part<SpecText<'a>>,
-}
+impl Text<'_> {
+    /// One is the API's default.
+    fn replicas(&self) -> i32 {
+        self.spec.replicas.unwrap_or(1)
+    }
 
-#[derive(Deserialize, Default)]
-struct TemplateMeta {
-    #[serde(default)]
-    labels: Strings,
-    #[serde(default)]
-    annotations: Strings,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase")]
-struct StrategyText {
-    #[serde(rename = "type", default)]
-    kind: Option<String>,
-    #[serde(default)]
-    rolling_update: Part<RollingUpdate>,
-}
-
-/// Numbers, or percentages.
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase")]
-struct RollingUpdate {
-    #[serde(default)]
-    max_surge: Option<serde_json::Value>,
-    #[serde(default)]
-    max_unavailable: Option<serde_json::Value>,
+    /// As Argo CD judges deployments.
+    fn health(&self) -> Health {
+        let status = &*self.status;
+        let updated = status.updated_replicas.unwrap_or(0);
+        let progress = condition(&status.conditions, "Progressing").and_then(|c| c.reason.as_deref());
+        if self.spec.paused.unwrap_or(false) {
+            Health::suspended("Paused")
+        } else if !self.metadata.is_observed(status.observed_generation) {
+            Health::progressing(NOT_OBSERVED)
+        } else if progress == Some("ProgressDeadlineExceeded") {
+            Health::degraded("ProgressDeadlineExceeded")
+        } else if updated < self.replicas() {
+            Health::progressing(PODS_UPDATING)
+        } else if status.replicas.unwrap_or(0) > updated {
+            Health::progressing(OLD_PODS_TERMINATING)
+        } else if status.available_replicas.unwrap_or(0) < updated {
+            Health::progressing(PODS_UNAVAILABLE)
+        } else {
+            Health::healthy()
+        }
+    }
 }
 
 impl Kind for Deployment {
@@ -130,16 +127,30 @@ impl Kind for Deployment {
     type Columns = Columns;
 
     fn columns(object: &str) -> Result<Columns, serde_json::Error> {
-        let text: ColumnsText = serde_json::from_str(object)?;
-        // What its fields will need later: one that can't be read is malformed now, and not a null in each answer.
-        serde_json::from_str::<Text<'_>>(object)?;
+        let text: Text<'_> = serde_json::from_str(object)?;
         Ok(Columns {
-            // One is the API's default.
-            replicas: text.spec.replicas.unwrap_or(1),
+            replicas: text.replicas(),
             available: text.status.available_replicas.unwrap_or(0),
             ready: text.status.ready_replicas.unwrap_or(0),
             updated: text.status.updated_replicas.unwrap_or(0),
+            paused: text.spec.paused.unwrap_or(false),
+            health: text.health(),
+            template: TemplateColumns::new(&text.spec.template, &USES),
         })
+    }
+
+    fn health(columns: &Columns) -> Health {
+        columns.health.clone()
+    }
+
+    fn texts<'a>(columns: &'a Columns, emit: &mut dyn FnMut(SearchText<'a>)) {
+        columns.template.emit_images(emit);
+    }
+
+    const RELATIONS: &'static [Relation] = &USES.all();
+
+    fn references<'a>(meta: &'a Meta, columns: &'a Columns, emit: &mut dyn FnMut(IndexKey<'a>)) {
+        columns.template.emit_references(meta, emit);
     }
 }
 
@@ -153,6 +164,14 @@ impl ResourceKind for Deployment {
         let Ok(text) = object.part::<Text<'_>>() else { return (None, None) };
         let last = text.status.0.conditions.into_iter().max_by_key(|condition| condition.last_update_time);
         last.map_or((None, None), |condition| (condition.reason, condition.message))
+    }
+}
+
+impl Templated for Deployment {
+    const USES: &'static TemplateRelations = &USES;
+
+    fn template(columns: &Columns) -> &TemplateColumns {
+        &columns.template
     }
 }
 
@@ -199,15 +218,20 @@ impl DeploymentDetail {
         Ok(text.spec.0.selector.0.into())
     }
 
-    /// What the deployment's pods are made from.
-    async fn template(&self) -> async_graphql::Result<PodTemplateSpec> {
-        let text: Text<'_> = self.0.part()?;
-        Ok(text.spec.0.template.0.into())
+    /// Whether changes of the template are held back for now.
+    async fn paused(&self) -> bool {
+        self.0.entry.columns.paused
     }
 
     async fn strategy(&self) -> async_graphql::Result<DeploymentStrategy> {
         let text: Text<'_> = self.0.part()?;
         Ok(text.spec.0.strategy.0.into())
+    }
+
+    /// How many pods there are, of all replica sets.
+    async fn total_replicas(&self) -> async_graphql::Result<i32> {
+        let text: Text<'_> = self.0.part()?;
+        Ok(text.status.replicas.unwrap_or(0))
     }
 
     async fn available_replicas(&self) -> i32 {
@@ -230,17 +254,23 @@ impl DeploymentDetail {
 
     /// The replica sets that the deployment owns, old ones included.
     async fn replica_sets(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<ReplicaSet>>> {
-        let entry = &self.0.entry;
-        viewer::by(ctx, &entry.cluster, OwnedKey::Owner(entry.meta.uid.to_string())).await
+        viewer::owned(ctx, &self.0.entry).await
     }
 
     /// The pods of the deployment's replica sets.
     async fn pods(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<Pod>>> {
         let entry = &self.0.entry;
-        let sets: Vec<Resource<ReplicaSet>> =
-            viewer::by(ctx, &entry.cluster, OwnedKey::Owner(entry.meta.uid.to_string())).await?;
+        let sets: Vec<Resource<ReplicaSet>> = viewer::owned(ctx, entry).await?;
         let owners = sets.iter().map(|set| OwnedKey::Owner(set.entry().meta.uid.to_string()));
         viewer::by_each(ctx, &entry.cluster, owners).await
+    }
+
+    /// The autoscalers that set how many pods are wanted.
+    async fn horizontal_pod_autoscalers(
+        &self,
+        ctx: &Context<'_>,
+    ) -> async_graphql::Result<Vec<Resource<HorizontalPodAutoscaler>>> {
+        horizontal_pod_autoscaler::scaling(ctx, &self.0).await
     }
 
     /// When the controller last reported progress; null if it never did.
@@ -254,29 +284,10 @@ impl DeploymentDetail {
             .max()
             .map(DateTime))
     }
-}
 
-/// What pods are made from.
-#[derive(SimpleObject)]
-struct PodTemplateSpec {
-    labels: Json,
-    annotations: Json,
-    containers: Vec<ContainerTemplate>,
-    init_containers: Vec<ContainerTemplate>,
-    service_account_name: Option<String>,
-}
-
-impl From<TemplateText<'_>> for PodTemplateSpec {
-    fn from(text: TemplateText<'_>) -> Self {
-        let strings =
-            |strings: &Strings| Json::strings(strings.iter().map(|(k, v)| (k.as_str(), v.as_str())));
-        Self {
-            labels: strings(&text.metadata.labels),
-            annotations: strings(&text.metadata.annotations),
-            containers: text.spec.containers.iter().map(Into::into).collect(),
-            init_containers: text.spec.init_containers.iter().map(Into::into).collect(),
-            service_account_name: text.spec.service_account_name.as_deref().map(str::to_owned),
-        }
+    #[graphql(flatten)]
+    async fn templated(&self) -> FromTemplate<Deployment> {
+        FromTemplate::new(&self.0)
     }
 }
 
@@ -294,15 +305,10 @@ struct DeploymentStrategy {
 
 impl From<StrategyText> for DeploymentStrategy {
     fn from(text: StrategyText) -> Self {
-        let text_of = |value: Option<serde_json::Value>| match value? {
-            serde_json::Value::String(text) => Some(text),
-            serde_json::Value::Number(number) => Some(number.to_string()),
-            _ => None,
-        };
         Self {
-            kind: text.kind.unwrap_or_else(|| "RollingUpdate".to_owned()),
-            max_surge: text_of(text.rolling_update.0.max_surge),
-            max_unavailable: text_of(text.rolling_update.0.max_unavailable),
+            kind: text.kind().to_owned(),
+            max_surge: text.rolling_update.0.max_surge.map(|surge| surge.0),
+            max_unavailable: text.rolling_update.0.max_unavailable.map(|unavailable| unavailable.0),
         }
     }
 }

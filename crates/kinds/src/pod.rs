@@ -80,6 +80,13 @@ pub struct Columns {
     claims: Box<[Istr]>,
 }
 
+impl Columns {
+    /// The names of the claims that the pod mounts.
+    pub fn claims(&self) -> impl Iterator<Item = &str> {
+        self.claims.iter().map(|name| &**name)
+    }
+}
+
 /// Where a pod is in its life.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PodPhase {

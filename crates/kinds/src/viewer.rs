@@ -10,7 +10,7 @@ use std::{
 use async_graphql::{Context, dataloader::DataLoader};
 use cluster_registry::{Entry, Registry, Shared};
 use fleetgraph_core::{
-    ClusterId, EdgeType, Error, ErrorCode, IndexKey, KindMeta, LabelSelector, Relation, Scope,
+    ClusterId, EdgeType, Error, ErrorCode, IndexKey, Kind, KindMeta, LabelSelector, Relation, Scope,
 };
 
 use crate::{
@@ -109,6 +109,14 @@ pub(crate) async fn by<K: ResourceKind>(
     key: OwnedKey,
 ) -> async_graphql::Result<Vec<Resource<K>>> {
     by_each(ctx, cluster, [key]).await
+}
+
+/// The objects that name another among their owners, in order.
+pub(crate) async fn owned<K: ResourceKind, O: Kind>(
+    ctx: &Context<'_>,
+    owner: &Entry<O>,
+) -> async_graphql::Result<Vec<Resource<K>>> {
+    by(ctx, &owner.cluster, OwnedKey::Owner(owner.meta.uid.to_string())).await
 }
 
 /// The objects under each of several keys, in the order of the keys.
