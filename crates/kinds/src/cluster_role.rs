@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use crate::{
     cluster_role_binding::{self, ClusterRoleBinding},
-    deployment::{LabelSelector, SelectorText},
     filter::ResourceFilter,
+    label_selector::{LabelSelector, SelectorText},
     rbac::PolicyRule,
     resource::{self, ClusterScoped, Resource, ResourceKind},
     role_binding::{self, RoleBinding},

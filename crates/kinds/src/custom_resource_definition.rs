@@ -8,8 +8,8 @@ use fleetgraph_core::{Health, Istr, Kind, KindMeta};
 use serde::Deserialize;
 
 use crate::{
-    custom::Description,
     conditions::{Condition, ConditionText, condition},
+    custom::Description,
     filter::{Filter, ResourceFilter},
     resource::{self, ClusterScoped, ResourceKind},
     text::{List, Part, list},
@@ -224,7 +224,7 @@ impl CustomResourceDefinitionDetail {
 impl CustomResourceDefinitionDetail {
     /// The API group, such as `cert-manager.io`.
     async fn group(&self) -> &str {
-        self.0.entry.columns.group()
+        &self.0.entry.columns.group
     }
 
     async fn scope(&self) -> CustomResourceScope {
@@ -252,7 +252,7 @@ impl CustomResourceDefinitionDetail {
 
     /// Whether the API server serves the kind.
     async fn established(&self) -> bool {
-        self.0.entry.columns.established()
+        self.0.entry.columns.established
     }
 
     async fn conditions(&self) -> async_graphql::Result<Vec<Condition>> {
@@ -339,22 +339,28 @@ mod tests {
             (r#"[{"name":"v1","served":false,"storage":true}]"#, None),
             ("null", None),
         ] {
-            let columns = columns(&format!(r#"{{"spec":{{"versions":{versions}}}}}"#));
-            assert_eq!(columns.watch_version(), expected, "{versions}");
+            let established = r#""status":{"conditions":[{"type":"Established","status":"True"}]}"#;
+            let columns = columns(&format!(r#"{{"spec":{{"versions":{versions}}},{established}}}"#));
+            let version = columns.description().map(|description| description.version);
+            assert_eq!(version.as_deref(), expected, "{versions}");
         }
     }
 
     #[test]
-    fn names_that_are_served_stand_before_those_that_are_wanted() {
-        let wanted = r#""spec":{"group":"shop.example","scope":"Cluster","names":{"kind":"Cart","plural":"carts","shortNames":null}}"#;
-        let first = columns(&format!("{{{wanted}}}"));
-        assert_eq!((first.group(), first.kind(), first.plural()), ("shop.example", "Cart", "carts"));
-        assert_eq!((first.singular(), first.namespaced(), first.established()), ("cart", false, false));
+    fn only_what_is_served_is_watched_under_the_names_that_were_accepted() {
+        let wanted = r#""spec":{"group":"shop.example","scope":"Cluster","names":{"kind":"Cart","plural":"carts","shortNames":null},
+            "versions":[{"name":"v1","served":true,"storage":true}]}"#;
+        assert_eq!(columns(&format!("{{{wanted}}}")).description(), None);
         let served = columns(&format!(
             r#"{{{wanted},"status":{{"acceptedNames":{{"kind":"Trolley","plural":"trolleys","singular":"trolley"}},
                 "conditions":[{{"type":"Established","status":"True"}}]}}}}"#
         ));
-        assert_eq!((served.kind(), served.plural(), served.singular()), ("Trolley", "trolleys", "trolley"));
-        assert!(served.established());
+        let description = served.description().unwrap();
+        assert_eq!((&*description.group, &*description.version), ("shop.example", "v1"));
+        assert_eq!(
+            (&*description.kind, &*description.plural, &*description.singular),
+            ("Trolley", "trolleys", "trolley")
+        );
+        assert!(!description.namespaced);
     }
 }

@@ -80,19 +80,6 @@ macro_rules! interface {
                     Self::from_any(reader.get(&**store, namespace, name)?)
                 }))
             }
-
-            /// An object of a store whose kind was not known; `None` if its kind isn't in the table.
-            pub(crate) fn from_any(object: SharedAny) -> Option<Self> {
-                let object = object.into_any();
-                $(
-                    let object = match object.downcast::<Entry<$kind>>() {
-                        Ok(entry) => return Some(Self::$kind(Resource::new(entry))),
-                        Err(other) => other,
-                    };
-                )*
-                drop(object);
-                None
-            }
         }
 
         /// Whether a kind of the table lies in namespaces; `None` for others.

@@ -9,23 +9,23 @@ use serde::Deserialize;
 
 use crate::{
     conditions::{ConditionText, NamespaceCondition},
+    config_map::ConfigMap,
     cron_job::CronJob,
     daemon_set::DaemonSet,
     deployment::Deployment,
     filter::{Filter, ResourceFilter},
     ingress::Ingress,
     job::Job,
-    network_policy::NetworkPolicy,
-    config_map::ConfigMap,
     limit_range::LimitRange,
+    network_policy::NetworkPolicy,
     persistent_volume_claim::PersistentVolumeClaim,
     pod::Pod,
     resource::{self, ClusterScoped, Resource, ResourceKind},
     resource_quota::ResourceQuota,
     secret::Secret,
     service::Service,
-    stateful_set::StatefulSet,
     service_account::ServiceAccount,
+    stateful_set::StatefulSet,
     text::{List, Part},
     viewer,
 };
@@ -218,6 +218,9 @@ impl NamespaceDetail {
     }
 
     async fn cron_jobs(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<CronJob>>> {
+        self.all(ctx).await
+    }
+
     async fn config_maps(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<ConfigMap>>> {
         self.all(ctx).await
     }

@@ -9,9 +9,9 @@ use serde::Deserialize;
 
 use crate::{
     conditions::{Condition, ConditionText},
-    deployment::{LabelSelector, SelectorText},
     filter::{Filter, ResourceFilter},
     interface::AnyResource,
+    label_selector::{LabelSelector, SelectorText},
     persistent_volume::PersistentVolume,
     pod::{self, Pod},
     pod_spec::ResourcesText,
