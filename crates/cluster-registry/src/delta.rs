@@ -16,7 +16,7 @@ use tokio::sync::broadcast;
 use crate::entry::Shared;
 
 /// How many changes a subscriber may be behind before it has to catch up from the stores.
-const BROADCAST: usize = 4096;
+const BROADCAST: usize = 1024;
 /// How many deletions are remembered for subscribers that catch up. Deletions beyond it make them resync.
 const TOMBSTONES: usize = 4096;
 
