@@ -132,8 +132,10 @@ impl<K: Kind> Reader<'_, K> {
         self.check_watched()?;
         query.fields.check(&K::META, K::FIELDS)?;
         let clusters = self.chosen(query.clusters.as_deref())?;
-        let problems =
-            clusters.iter().filter_map(|cluster| problem(cluster, cluster.store::<K>()?)).collect();
+        let problems = clusters
+            .iter()
+            .flat_map(|cluster| chosen_stores(cluster, query).filter_map(|store| problem(cluster, &store)))
+            .collect();
         let namespaces: BTreeSet<&str> = query.namespaces.iter().map(String::as_str).collect();
         let key = key::<K>(query);
         let limit = query.page.limit;

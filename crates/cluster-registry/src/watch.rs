@@ -197,7 +197,12 @@ impl<K: Kind> Watch<K> {
                     self.writer.commit();
                     staged = 0;
                     let code = self.failed(&error);
-                    let refused = matches!(code, ErrorCode::BadRequest | ErrorCode::ClusterProtocol);
+                    // A watch cache that never gets ready, as behind a broken conversion webhook, says so without
+                    // a reason. A list in pages goes past it, and tells.
+                    let unready =
+                        code == ErrorCode::ClusterRateLimited && error.to_string().contains("initializing");
+                    let refused =
+                        unready || matches!(code, ErrorCode::BadRequest | ErrorCode::ClusterProtocol);
                     if refused && lists_next && self.streamed {
                         return Left::NotStreamed;
                     }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use async_graphql::{Context, ID, Object, SimpleObject};
-use cluster_registry::{AnyReader, AnyStore, Edge, SharedAny, unknown_cluster};
+use cluster_registry::{AnyEntry, AnyReader, AnyStore, Edge, SharedAny, unknown_cluster};
 use fleetgraph_core::{Error, LabelSelector};
 use kinds::{AnyResource, ErrorExt, Json, Viewer, graphql_error, report};
 use serde_json::Value;
@@ -123,11 +123,10 @@ impl ClusterDiff {
                 wanted.namespaces.iter().map(|ns| (Edge::Before(ns), Edge::After(ns))).collect()
             };
             for (from, to) in spans {
-                let matches =
-                    |entry: &dyn cluster_registry::AnyEntry| wanted.labels.matches(&entry.meta().labels);
+                let matches = |entry: &dyn AnyEntry| wanted.labels.matches(&entry.meta().labels);
                 let (rows, more) = reader.within(&**store, None, from, to, MAX_OBJECTS, &matches);
                 self.truncated |= more;
-                for entry in rows {
+                for entry in rows.into_iter().filter(|entry| !is_own(&**entry)) {
                     let key = (entry.meta().namespace.to_string(), entry.meta().name.to_string());
                     objects.entry(key).or_default().push((number, entry));
                 }
@@ -236,6 +235,14 @@ impl ObjectDiff {
             outliers: outliers.into_iter().map(|(_, outlier)| outlier).collect(),
         }))
     }
+}
+
+/// The authority of each cluster, which the controller manager publishes in every namespace.
+const OWN_AUTHORITY: &str = "kube-root-ca.crt";
+
+/// Whether an object is each cluster's own by its nature.
+fn is_own(entry: &dyn AnyEntry) -> bool {
+    entry.kind().is_resource("configmaps") && *entry.meta().name == *OWN_AUTHORITY
 }
 
 /// Annotations that controllers and tools write for themselves.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object};
 use cluster_registry::{AnyReader, AnyStore, SharedAny, unknown_cluster};
-use fleetgraph_core::{EdgeType, Error, ErrorCode};
+use fleetgraph_core::{EdgeType, Error};
 use kinds::{
     ErrorExt, Viewer, edge_types_or_default,
     graph::{self, Direction, EdgeKind, MAX_DEPTH, MAX_NODES, ResourceGraph, ResourceId, Walk},
@@ -131,10 +131,7 @@ pub fn store(
         })
     };
     named(true).or_else(|| named(false)).cloned().ok_or_else(|| {
-        graphql_error(&Error::new(
-            ErrorCode::BadRequest,
-            format!("{resource:?} is no kind that is watched in cluster {cluster}; `cluster {{ freshness {{ kind }} }}` lists them"),
-        ))
+        graphql_error(&Error::bad_input(format!("{resource:?} is no kind that is watched in cluster {cluster}; `cluster {{ freshness {{ kind }} }}` lists them")))
     })
 }
 

@@ -100,8 +100,10 @@ fn classify_status(status: &Status) -> ClusterError {
         ),
         429 => (
             ErrorCode::ClusterRateLimited,
-            "the API server asks for fewer requests (429); lower the cluster's qps, or check its priority and fairness"
-                .to_owned(),
+            format!(
+                "the API server asks for fewer requests (429): {said}; lower the cluster's qps, or check its priority \
+                 and fairness"
+            ),
         ),
         502 | 503 => (
             ErrorCode::ClusterUnavailable,

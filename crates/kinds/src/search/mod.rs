@@ -30,6 +30,9 @@ pub struct Hits {
     pub more: bool,
 }
 
+/// Takes objects that match, with the way to keep one.
+pub type Each<'e> = dyn FnMut(&dyn AnyEntry, &dyn Fn() -> SharedAny) + 'e;
+
 /// A search over all kinds.
 pub struct Search<'a> {
     reader: &'a AnyReader<'a>,
@@ -115,7 +118,7 @@ impl<'a> Search<'a> {
     }
 
     /// Looks at each object that matches.
-    pub fn each(&self, look: &mut dyn FnMut(&dyn AnyEntry, &dyn Fn() -> SharedAny)) {
+    pub fn each(&self, look: &mut Each<'_>) {
         let filter = self.filter;
         let key = filter.labels.exact_pair().map(|(key, value)| IndexKey::Label(key, value));
         let spans: Vec<(Edge<'_>, Edge<'_>)> = if filter.namespaces.is_empty() {
