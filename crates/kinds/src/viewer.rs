@@ -7,7 +7,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use async_graphql::{Context, dataloader::DataLoader};
+use async_graphql::Context;
 use cluster_registry::{Entry, Registry, Shared};
 use fleetgraph_core::{
     ClusterId, EdgeType, Error, ErrorCode, IndexKey, Kind, KindMeta, LabelSelector, Relation, Scope,
@@ -16,7 +16,7 @@ use fleetgraph_core::{
 use crate::{
     error::{ErrorExt, graphql_error, report},
     interface::AnyResource,
-    loader::{ByKey, ByName, BySelector, FleetLoader, OwnedKey, loader},
+    loader::{ByKey, ByName, BySelector, Loaders, OwnedKey},
     pod::Pod,
     resource::{Resource, ResourceKind},
 };
@@ -25,7 +25,7 @@ use crate::{
 pub struct Viewer {
     pub registry: Registry,
     pub scope: Scope,
-    loader: DataLoader<FleetLoader>,
+    loaders: Loaders,
     /// Of what the answer says already that it may be old or incomplete.
     warned: Mutex<HashSet<(ClusterId, &'static str)>>,
 }
@@ -33,8 +33,8 @@ pub struct Viewer {
 impl Viewer {
     #[must_use]
     pub fn new(registry: Registry, scope: Scope) -> Self {
-        let loader = loader(registry.clone(), scope.clone());
-        Self { registry, scope, loader, warned: Mutex::default() }
+        let loaders = Loaders::new(registry.clone(), scope.clone());
+        Self { registry, scope, loaders, warned: Mutex::default() }
     }
 
     /// The viewer of the request that is being answered.
@@ -82,7 +82,7 @@ pub(crate) async fn get<K: ResourceKind>(
 ) -> async_graphql::Result<Option<Resource<K>>> {
     let viewer = Viewer::of(ctx)?;
     viewer.warn::<K>(ctx, cluster);
-    Ok(viewer.loader.load_one(ByName::new(cluster, namespace, name)).await.graphql()?.map(Resource::new))
+    Ok(viewer.loaders.load_one(ByName::new(cluster, namespace, name)).await.graphql()?.map(Resource::new))
 }
 
 /// Those of several objects that are there, in the order of the names.
@@ -98,7 +98,7 @@ pub(crate) async fn get_each<K: ResourceKind>(
         return Ok(Vec::new());
     }
     viewer.warn::<K>(ctx, cluster);
-    let mut found = viewer.loader.load_many(keys.iter().cloned()).await.graphql()?;
+    let mut found = viewer.loaders.load_many(keys.iter().cloned()).await.graphql()?;
     Ok(keys.iter().filter_map(|key| found.remove(key)).map(Resource::new).collect())
 }
 
@@ -129,7 +129,7 @@ pub(crate) async fn by_each<K: ResourceKind>(
     viewer.warn::<K>(ctx, cluster);
     let keys: Vec<ByKey<K>> =
         keys.into_iter().map(|key| ByKey { cluster: cluster.clone(), key, kind: PhantomData }).collect();
-    let mut found = viewer.loader.load_many(keys.iter().cloned()).await.graphql()?;
+    let mut found = viewer.loaders.load_many(keys.iter().cloned()).await.graphql()?;
     Ok(keys.iter().flat_map(|key| resources(found.remove(key).unwrap_or_default())).collect())
 }
 
@@ -212,7 +212,7 @@ pub(crate) async fn selected<K: ResourceKind>(
     viewer.warn::<K>(ctx, cluster);
     let key =
         BySelector { cluster: cluster.clone(), namespace: namespace.to_owned(), selector, kind: PhantomData };
-    Ok(resources(viewer.loader.load_one(key).await.graphql()?.unwrap_or_default()))
+    Ok(resources(viewer.loaders.load_one(key).await.graphql()?.unwrap_or_default()))
 }
 
 fn resources<K: ResourceKind>(entries: Vec<Shared<K>>) -> Vec<Resource<K>> {
