@@ -189,6 +189,8 @@ struct Condition<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Running<'a> {
+    #[serde(borrow, default)]
+    name: Cow<'a, str>,
     #[serde(default)]
     restart_count: i32,
     #[serde(borrow, default)]
@@ -223,6 +225,17 @@ impl Reason<'_> {
 impl Status<'_> {
     fn condition(&self, kind: &str) -> Option<&Condition<'_>> {
         self.conditions.iter().find(|condition| condition.kind == kind)
+    }
+
+    /// As kubectl counts: containers and sidecars; an init container that ends counts no more.
+    fn restarts(&self, spec: &SpecText<'_>) -> i32 {
+        let is_sidecar = |status: &&Running<'_>| {
+            let container = spec.init_containers.iter().find(|container| container.name == status.name);
+            container.is_some_and(|container| container.restart_policy.as_deref() == Some("Always"))
+        };
+        let sidecars = self.init_container_statuses.iter().filter(is_sidecar);
+        let counts = self.container_statuses.iter().chain(sidecars).map(|status| status.restart_count);
+        counts.fold(0, i32::saturating_add)
     }
 
     fn ready(&self) -> bool {
@@ -314,7 +327,7 @@ impl Kind for Pod {
             health: status.health(phase, restart_policy),
             ready: status.ready(),
             host_network: placed.host_network.unwrap_or(false),
-            restarts: status.container_statuses.iter().map(|status| status.restart_count).sum(),
+            restarts: status.restarts(&placed.spec),
             node: placed.node_name.unwrap_or_default(),
             service_account: Istr::new(placed.spec.service_account_name.as_deref().unwrap_or("")),
             scheduler: placed.scheduler_name.unwrap_or_default(),

@@ -11,28 +11,60 @@ use crate::{
 };
 
 /// The kinds that are compared: path at the API server, and the field of the query root.
-const KINDS: &[(&str, &str)] = &[
+pub const KINDS: &[(&str, &str)] = &[
     ("/api/v1/nodes", "nodes"),
     ("/api/v1/namespaces", "namespaces"),
+    ("/api/v1/persistentvolumes", "persistentVolumes"),
     ("/api/v1/pods", "pods"),
     ("/api/v1/services", "services"),
+    ("/api/v1/serviceaccounts", "serviceAccounts"),
+    ("/api/v1/configmaps", "configMaps"),
+    (SECRETS, "secrets"),
+    ("/api/v1/persistentvolumeclaims", "persistentVolumeClaims"),
     ("/api/v1/resourcequotas", "resourceQuotas"),
+    ("/api/v1/limitranges", "limitRanges"),
     ("/api/v1/events", "events"),
     ("/apis/apps/v1/deployments", "deployments"),
     ("/apis/apps/v1/replicasets", "replicaSets"),
+    ("/apis/apps/v1/statefulsets", "statefulSets"),
+    ("/apis/apps/v1/daemonsets", "daemonSets"),
+    ("/apis/batch/v1/jobs", "jobs"),
+    ("/apis/batch/v1/cronjobs", "cronJobs"),
+    ("/apis/autoscaling/v2/horizontalpodautoscalers", "horizontalPodAutoscalers"),
+    ("/apis/policy/v1/poddisruptionbudgets", "podDisruptionBudgets"),
+    ("/apis/networking.k8s.io/v1/ingresses", "ingresses"),
+    ("/apis/networking.k8s.io/v1/ingressclasses", "ingressClasses"),
+    ("/apis/networking.k8s.io/v1/networkpolicies", "networkPolicies"),
     ("/apis/discovery.k8s.io/v1/endpointslices", "endpointSlices"),
+    ("/apis/rbac.authorization.k8s.io/v1/roles", "roles"),
+    ("/apis/rbac.authorization.k8s.io/v1/rolebindings", "roleBindings"),
+    ("/apis/rbac.authorization.k8s.io/v1/clusterroles", "clusterRoles"),
+    ("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", "clusterRoleBindings"),
+    ("/apis/storage.k8s.io/v1/storageclasses", "storageClasses"),
+    ("/apis/scheduling.k8s.io/v1/priorityclasses", "priorityClasses"),
+    ("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", "customResourceDefinitions"),
+    ("/apis/coordination.k8s.io/v1/leases", LEASES),
 ];
 
-type Objects = BTreeMap<String, Value>;
+const SECRETS: &str = "/api/v1/secrets";
+/// The one kind that isn't watched unless the configuration lists it.
+const LEASES: &str = "leases";
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+pub type Objects = BTreeMap<String, Value>;
 
 /// Waits until fleetgraph's copy of a cluster is the same as the API server's: each object, whole, none missing, none
 /// left over. Returns how many objects were compared.
 pub async fn until_equal(bed: &Bed, plane: &ControlPlane) -> usize {
     let deadline = Instant::now() + PATIENCE;
+    let leases = format!("{{ cluster(id: {:?}) {{ freshness {{ kind }} }} }}", plane.name());
+    let leases = bed.data(&leases).await["cluster"]["freshness"]
+        .as_array()
+        .is_some_and(|kinds| kinds.iter().any(|freshness| freshness["kind"] == "Lease"));
     loop {
         let mut count = 0;
         let mut differences = Vec::new();
-        for (path, field) in KINDS {
+        for (path, field) in KINDS.iter().filter(|(_, field)| leases || *field != LEASES) {
             // What the server says may change while we ask: asked first, so that ours can only be newer.
             let theirs = theirs(plane, path).await;
             let ours = ours(bed, plane.name(), field).await;
@@ -73,7 +105,8 @@ async fn ours(bed: &Bed, cluster: &str, field: &str) -> Objects {
     objects.into_iter().map(|mut object| keyed(object["manifest"].take())).collect()
 }
 
-/// What an API server lists, as fleetgraph keeps it: with kind and version, without `managedFields`.
+/// What an API server lists, as fleetgraph keeps it: with kind and version, without `managedFields`, and of secrets
+/// the metadata only, without what `kubectl apply` copied into it.
 pub async fn theirs(plane: &ControlPlane, path: &str) -> Objects {
     let mut list = raw(plane, path).await;
     let kind = list["kind"].as_str().unwrap().trim_end_matches("List").to_owned();
@@ -85,9 +118,22 @@ pub async fn theirs(plane: &ControlPlane, path: &str) -> Objects {
             object["kind"] = kind.clone().into();
             object["apiVersion"] = version.clone();
             object["metadata"].as_object_mut().unwrap().remove("managedFields");
+            if path == SECRETS {
+                metadata_only(&mut object);
+            }
             keyed(object)
         })
         .collect()
+}
+
+fn metadata_only(secret: &mut Value) {
+    secret
+        .as_object_mut()
+        .unwrap()
+        .retain(|key, _| ["kind", "apiVersion", "metadata"].contains(&key.as_str()));
+    if let Some(annotations) = secret["metadata"]["annotations"].as_object_mut() {
+        annotations.remove(LAST_APPLIED);
+    }
 }
 
 /// An API server's answer to a GET.
