@@ -40,8 +40,9 @@ bench: ## Measure against references in the same run; prints ratios and the mach
 	@cargo build --release --quiet -p fleetgraph -p testkit
 	@target/release/bench --fleetgraph target/release/fleetgraph
 
-generate: ## Write what is generated from the code: the SDL and the configuration's reference.
+generate: ## Write what is generated from the code: the SDL, the relations, and the configuration's reference.
 	cargo run --quiet -p xtask -- sdl
+	cargo run --quiet -p xtask -- relations
 	cargo run --quiet -p fleetgraph -- config --markdown > docs/configuration.md
 
 advisories: ## Check dependencies against the advisory database (needs the internet).

@@ -237,12 +237,13 @@ impl ObjectDiff {
     }
 }
 
-/// The authority of each cluster, which the controller manager publishes in every namespace.
-const OWN_AUTHORITY: &str = "kube-root-ca.crt";
-
-/// Whether an object is each cluster's own by its nature.
+/// Whether an object is each cluster's own by its nature: the authority that the controller manager publishes in every
+/// namespace, and the API server's own service.
 fn is_own(entry: &dyn AnyEntry) -> bool {
-    entry.kind().is_resource("configmaps") && *entry.meta().name == *OWN_AUTHORITY
+    let (kind, meta) = (entry.kind(), entry.meta());
+    (kind.is_resource("configmaps") && *meta.name == *"kube-root-ca.crt")
+        || (*meta.namespace == *"default" && *meta.name == *"kubernetes")
+            && (kind.is_resource("services") || kind.is_resource("endpointslices.discovery.k8s.io"))
 }
 
 /// Annotations that controllers and tools write for themselves.

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Enum, InputObject, Object, SimpleObject};
+use async_graphql::{Context, Enum, InputObject, Object, SimpleObject};
 use cluster_registry::Matches;
 use fleetgraph_core::{Health, Istr, Kind, KindMeta};
 use serde::Deserialize;
 
 use crate::{
     conditions::{Condition, ConditionText, condition},
-    custom::Description,
+    custom::{self, CustomResource, Description},
     filter::{Filter, ResourceFilter},
-    resource::{self, ClusterScoped, ResourceKind},
+    resource::{self, ClusterScoped, Resource, ResourceKind},
     text::{List, Part, list},
+    viewer,
 };
 
 /// A kind that a cluster has besides.
@@ -222,6 +223,12 @@ impl CustomResourceDefinitionDetail {
 
 #[Object]
 impl CustomResourceDefinitionDetail {
+    /// The objects of the kind, if it is watched.
+    async fn instances(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<CustomResource>>> {
+        let entry = &self.0.entry;
+        viewer::referrers(ctx, &entry.cluster, &custom::DEFINITION, "", &entry.meta.name).await
+    }
+
     /// The API group, such as `cert-manager.io`.
     async fn group(&self) -> &str {
         &self.0.entry.columns.group

@@ -19,6 +19,7 @@ use crate::{
     health::ObjectHealth,
     interface::AnyResource,
     loader::OwnedKey,
+    manager::Manager,
     namespace::Namespace,
     scalars::{DateTime, Int64, Json},
     viewer,
@@ -85,6 +86,19 @@ impl<K: ResourceKind> Resource<K> {
         &self.0
     }
 
+    fn annotations_text(&self) -> async_graphql::Result<crate::text::Strings> {
+        #[derive(Deserialize)]
+        struct Text {
+            metadata: Metadata,
+        }
+        #[derive(Deserialize)]
+        struct Metadata {
+            #[serde(default)]
+            annotations: crate::text::Strings,
+        }
+        Ok(self.0.part::<Text>()?.metadata.annotations)
+    }
+
     #[must_use]
     pub fn entry(&self) -> &Shared<K> {
         &self.0.entry
@@ -139,18 +153,14 @@ impl<K: ResourceKind> Resource<K> {
     }
 
     pub async fn annotations(&self) -> async_graphql::Result<Json> {
-        #[derive(Deserialize)]
-        struct Text {
-            metadata: Metadata,
-        }
-        #[derive(Deserialize)]
-        struct Metadata {
-            #[serde(default)]
-            annotations: crate::text::Strings,
-        }
-        let text: Text = self.0.part()?;
-        let annotations = text.metadata.annotations;
+        let annotations = self.annotations_text()?;
         Ok(Json::strings(annotations.iter().map(|(k, v)| (k.as_str(), v.as_str()))))
+    }
+
+    /// The Helm release, Argo CD application or Flux object that made this one, by the marks that they leave.
+    pub async fn managed_by(&self) -> async_graphql::Result<Option<Manager>> {
+        let entry = &self.0.entry;
+        Ok(Manager::of(&entry.cluster, &entry.meta.labels, &self.annotations_text()?.0))
     }
 
     /// The version of the object at its API server. Compare for equality only.

@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("http-api", &["fleetgraph-core", "graphql"]),
     ("fleetgraph", &["fleetgraph-core", "cluster-registry", "kinds", "graphql", "http-api"]),
     ("testkit", &["fleetgraph-core"]),
-    ("xtask", &["graphql"]),
+    ("xtask", &["graphql", "kinds"]),
 ];
 
 /// Crates of the outside world that only some crates may know.

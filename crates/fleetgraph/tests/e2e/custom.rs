@@ -80,7 +80,7 @@ async fn a_definition_that_comes_changes_and_goes_takes_effect_while_the_program
     let query = r#"{ customResource(cluster: "custom", resource: "widgets.shop.example", name: "one") {
         id kind apiVersion resource group namespaceName health { status reason } conditions { type status reason }
         columns { name type value } spec status size: field(path: ".spec.size") hosts: field(path: ".spec.hosts[*]")
-        missing: field(path: ".spec.nothing") definition { name }
+        missing: field(path: ".spec.nothing") definition { name instances { name } } managedBy { tool }
         related(edgeTypes: [REFERS_TO, INSTANCE_OF]) { type direction found resource { kind name } } manifest } }"#;
     let answer = bed.until(query, |data| data["customResource"]["health"]["status"] == "DEGRADED").await;
     assert!(answer.get("errors").is_none(), "{answer}");
@@ -91,7 +91,8 @@ async fn a_definition_that_comes_changes_and_goes_takes_effect_while_the_program
     assert_eq!(one["size"], 3);
     assert_eq!(one["hosts"], json!(["x.example", "y.example"]));
     assert_eq!(one["missing"], Value::Null);
-    assert_eq!(one["definition"]["name"], "widgets.shop.example");
+    assert_eq!(one["definition"], json!({"name": "widgets.shop.example", "instances": [{"name": "one"}]}));
+    assert_eq!(one["managedBy"], Value::Null);
     let theirs: Value =
         serde_json::from_str(&plane.kubectl(&["get", "widget", "one", "-o", "json"]).await.unwrap()).unwrap();
     assert_eq!(one["spec"], theirs["spec"]);

@@ -42,3 +42,36 @@ async fn the_program_passes_the_field_s_own_judges() {
     node("graphql-ws", "subscriptions.mjs", &bed, &[subscription]).await;
     node("federation", "federation.mjs", &bed, &[]).await;
 }
+
+/// Compares a schema with the last released one.
+async fn breaking_changes(schema: &std::path::Path) -> std::process::Output {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
+    tokio::process::Command::new("node")
+        .arg("breaking.mjs")
+        .args([&root.join("schema/released.graphql"), schema, &root.join("schema/breaking-changes.txt")])
+        .current_dir(root.join("tests/federation"))
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn the_schema_breaks_nothing_of_the_last_release_that_isn_t_meant() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../schema/fleetgraph.graphql");
+    let output = breaking_changes(&path).await;
+    let text = String::from_utf8_lossy(&output.stdout);
+    eprintln!("{text}");
+    assert!(output.status.success() && text.contains(" passed, 0 failed"), "{text}");
+
+    // The check can fail: where a field has another name, it does, and names it.
+    let schema = std::fs::read_to_string(path).unwrap();
+    let broken = tempfile::NamedTempFile::new().unwrap();
+    assert!(schema.contains("\n\tnodeName: String\n"));
+    std::fs::write(broken.path(), schema.replace("\n\tnodeName: String\n", "\n\tnodeNames: String\n"))
+        .unwrap();
+    let output = breaking_changes(broken.path()).await;
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(!output.status.success() && text.contains("breaks: Pod.nodeName was removed."), "{text}");
+}

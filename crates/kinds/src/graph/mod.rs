@@ -24,8 +24,8 @@ use std::{
 use cluster_registry::{AnyReader, SharedAny};
 use fleetgraph_core::{ClusterId, EdgeType, Error, ObjectId};
 
-pub use neighbours::{Neighbour, Side, Target};
-pub use object::{CutReason, Direction, EdgeKind, Related, ResourceGraph, entity_type};
+pub use neighbours::{Neighbour, Side, Target, managers};
+pub use object::{CutReason, Direction, EdgeKind, Related, ResourceGraph, edge_name, entity_type};
 
 /// The deepest walk.
 pub const MAX_DEPTH: usize = 10;

@@ -23,6 +23,11 @@ const MANAGERS: [(&str, Option<&str>, &str); 3] = [
     ("argocd.argoproj.io/instance", None, "applications.argoproj.io"),
 ];
 
+/// The resources that tools make objects from, with the label that names them.
+pub fn managers() -> impl Iterator<Item = (&'static str, &'static str)> {
+    MANAGERS.into_iter().map(|(label, _, resource)| (resource, label))
+}
+
 /// The kind of the objects that selectors choose.
 const PODS: &str = "pods";
 

@@ -331,3 +331,9 @@ impl Related {
         }
     }
 }
+
+/// As GraphQL writes it: `OWNED_BY`.
+#[must_use]
+pub fn edge_name(edge: EdgeType) -> String {
+    render::word(edge).replace(' ', "_").to_uppercase()
+}

@@ -54,7 +54,7 @@ fn health(vertex: &Vertex) -> Option<HealthState> {
 }
 
 /// Names of objects are all but free of special characters; custom ones need not be.
-fn mermaid_text(text: &str) -> String {
+pub fn mermaid_text(text: &str) -> String {
     text.chars()
         .map(|c| match c {
             '"' => "#quot;".to_owned(),
@@ -67,7 +67,7 @@ fn mermaid_text(text: &str) -> String {
         .collect()
 }
 
-fn dot_text(text: &str) -> String {
+pub fn dot_text(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace(char::is_control, " ")
 }
 
