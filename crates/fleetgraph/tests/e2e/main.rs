@@ -16,6 +16,7 @@ mod faults;
 mod graph;
 mod live;
 mod pages;
+mod secrets;
 mod selectors;
 #[path = "../server/mod.rs"]
 #[expect(dead_code, reason = "shared with the tests of the server's life cycle")]
