@@ -264,8 +264,15 @@ impl Supervisor {
             streamed,
             metadata_only: false,
             namespace: None,
+            open: false,
         };
-        self.cluster.parts.store(Some(Arc::new(parts.clone())));
+        // Lists of custom resources have places of their own, so that those of the table never wait for them.
+        let places = self.settings.concurrent_lists_per_cluster.max(1);
+        let slots = ListSlots {
+            fleet: Arc::clone(&self.slots.fleet),
+            cluster: Arc::new(tokio::sync::Semaphore::new(places)),
+        };
+        self.cluster.parts.store(Some(Arc::new(WatchParts { slots, open: true, ..parts.clone() })));
         for writer in writers {
             let metadata_only = self.settings.metadata_only.iter().any(|name| writer.kind().answers_to(name));
             let parts = WatchParts { metadata_only, ..parts.clone() };

@@ -91,6 +91,8 @@ pub(crate) struct WatchParts {
     pub metadata_only: bool,
     /// Only this namespace; all if `None`.
     pub namespace: Option<String>,
+    /// Whether the kind is known at run time only.
+    pub open: bool,
 }
 
 /// The writer of a kind, its type erased.
@@ -153,6 +155,7 @@ impl<K: Kind> AnyWriter for Pending<K> {
                 streamed: parts.streamed,
                 metadata_only: parts.metadata_only,
                 namespace: parts.namespace,
+                open: parts.open,
                 writer: self.writer,
                 last_event: self.store.last_event_cell(),
             };

@@ -54,6 +54,8 @@ pub(crate) struct Watch<K: Kind> {
     pub metadata_only: bool,
     /// Only this namespace; all if `None`.
     pub namespace: Option<String>,
+    /// Whether the kind is known at run time only: one of many that somebody installed.
+    pub open: bool,
     pub writer: Writer<K>,
     pub last_event: Arc<std::sync::atomic::AtomicI64>,
 }
@@ -70,12 +72,13 @@ enum Left {
 }
 
 /// A list that says nothing for so long gives its place among the fleet's to others: a slow cluster must not hold
-/// up the start of those that answer.
+/// up the start of those that answer. One of a custom resource also gives its place in the cluster: behind a conversion
+/// webhook that hangs, the other kinds would wait for nothing.
 const STALLED_LIST: Duration = Duration::from_secs(5);
 
 /// The right to list. Its parts are held until the list is complete, or stalls.
 struct Slot {
-    _cluster: OwnedSemaphorePermit,
+    cluster: Option<OwnedSemaphorePermit>,
     fleet: Option<OwnedSemaphorePermit>,
 }
 
@@ -154,6 +157,9 @@ impl<K: Kind> Watch<K> {
                     () = sleep_until(spoke + STALLED_LIST), if slot.as_ref().is_some_and(|slot| slot.fleet.is_some()) => {
                         if let Some(slot) = &mut slot {
                             slot.fleet = None;
+                            if self.open {
+                                slot.cluster = None;
+                            }
                         }
                         continue;
                     }
@@ -276,7 +282,7 @@ impl<K: Kind> Watch<K> {
         let cluster = Arc::clone(&self.slots.cluster).acquire_owned().await;
         let fleet = Arc::clone(&self.slots.fleet).acquire_owned().await;
         match (cluster, fleet) {
-            (Ok(cluster), Ok(fleet)) => Slot { _cluster: cluster, fleet: Some(fleet) },
+            (Ok(cluster), Ok(fleet)) => Slot { cluster: Some(cluster), fleet: Some(fleet) },
             _ => std::future::pending().await,
         }
     }
