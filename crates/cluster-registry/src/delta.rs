@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
 };
 
-use fleetgraph_core::{ClusterId, Kind, Timestamp};
+use fleetgraph_core::{ClusterId, Kind, KindMeta, Timestamp};
 use tokio::sync::broadcast;
 
 use crate::entry::Shared;
@@ -35,7 +35,7 @@ pub enum Change<K: Kind> {
     Deleted { old: Shared<K> },
     /// The copy of a cluster was filled for the first time, or dropped with the cluster: whatever a subscriber
     /// knew of that cluster, it has to read again.
-    Resynced { cluster: ClusterId },
+    Resynced { cluster: ClusterId, kind: &'static KindMeta },
 }
 
 /// What a subscriber missed.

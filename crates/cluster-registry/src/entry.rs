@@ -64,7 +64,7 @@ impl<K: Kind> Entry<K> {
     pub fn id(&self) -> String {
         let Meta { namespace, name, .. } = &self.meta;
         let kind = self.kind();
-        if kind.kind == K::META.kind {
+        if (kind.kind, kind.group) == (K::META.kind, K::META.group) {
             format!("{}:{}:{}", self.cluster, &**namespace, name)
         } else {
             format!("{}/{}:{}:{}", kind.resource(), self.cluster, &**namespace, name)

@@ -267,6 +267,8 @@ impl<K: Kind> Watch<K> {
             return;
         }
         let delay = match self.writer.state() {
+            // What was just defined may not be served by each API server yet.
+            WatchState::Absent if self.open && failures < 8 => MIN_DELAY * failures,
             WatchState::Forbidden | WatchState::Absent => DENIED_DELAY,
             _ => MIN_DELAY.saturating_mul(1 << (failures.saturating_sub(1)).min(6)).min(MAX_DELAY),
         };

@@ -104,7 +104,7 @@ async fn clusters_come_and_go_while_the_registry_runs() {
     assert!(names(&registry).is_empty() && registry.clusters(&scope).is_empty());
     loop {
         let delta = tokio::time::timeout(PATIENCE, deltas.recv()).await.unwrap().unwrap();
-        if matches!(&delta.change, Change::Resynced { cluster } if cluster.as_str() == "coming") {
+        if matches!(&delta.change, Change::Resynced { cluster, .. } if cluster.as_str() == "coming") {
             break;
         }
     }

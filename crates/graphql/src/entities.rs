@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, Object};
 use cluster_registry::{Edge, SharedAny};
-use fleetgraph_core::EdgeType;
+use fleetgraph_core::{EdgeType, Error};
 use kinds::{
     ErrorExt, Json, Viewer,
     graph::{Direction, Related, entity_type},
@@ -10,7 +10,7 @@ use kinds::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::graph::{bounded, store};
+use crate::graph::{alike, bounded, store};
 
 /// The most entities of one answer.
 const MAX_ENTITIES: usize = 10_000;
@@ -38,15 +38,28 @@ impl EntityQuery {
         let viewer = Viewer::of(ctx)?;
         let reader = viewer.registry.read_any(&viewer.scope);
         let store = store(&reader, &cluster, &kind)?;
-        if let Some(problem) = reader.problem(&*store) {
-            report(ctx, &problem);
-        }
         let limit = bounded("limit", limit, MAX_ENTITIES)?;
         let (from, to) = match &namespace {
             Some(namespace) => (Edge::Before(namespace), Edge::After(namespace)),
             None => (Edge::Least, Edge::Greatest),
         };
-        let (rows, _) = reader.within(&*store, None, from, to, limit, &|_| true);
+        let mut rows = Vec::new();
+        let mut truncated = false;
+        for store in alike(&reader, &*store) {
+            if let Some(problem) = reader.problem(&*store) {
+                report(ctx, &problem);
+            }
+            let (found, more) = reader.within(&*store, None, from, to, limit - rows.len(), &|_| true);
+            rows.extend(found);
+            truncated |= more;
+        }
+        if truncated {
+            let message = format!(
+                "there are more than {limit} {}; ask for a namespace, or page through `resources`",
+                store.kind().plural
+            );
+            report(ctx, &Error::bad_input(message));
+        }
         Ok(rows.into_iter().map(KubernetesResource).collect())
     }
 }

@@ -109,10 +109,16 @@ fn found(
     namespace: &str,
     name: &str,
 ) -> Option<SharedAny> {
-    if let Some(problem) = reader.problem(store) {
-        report(ctx, &problem);
-    }
-    reader.get(store, namespace, name)
+    let stores = alike(reader, store);
+    stores.iter().filter_map(|store| reader.problem(&**store)).for_each(|problem| report(ctx, &problem));
+    stores.iter().find_map(|store| reader.get(&**store, namespace, name))
+}
+
+/// All stores of the kind and cluster of one: several, where only some namespaces are watched.
+pub fn alike(reader: &AnyReader<'_>, store: &dyn AnyStore) -> Vec<Arc<dyn AnyStore>> {
+    let mut stores = reader.stores(store.cluster().as_str());
+    stores.retain(|other| other.kind() == store.kind());
+    stores
 }
 
 /// The store that a cluster and a kind's name mean.

@@ -162,8 +162,9 @@ impl<K: ResourceKind> Feed<K> {
                     self.ready.push_back(event(EventType::Deleted, Arc::clone(old), None));
                 }
             }
-            Change::Resynced { cluster } => {
-                if self.wants_cluster(cluster) {
+            Change::Resynced { cluster, kind } => {
+                let wanted = self.interest.resource.as_ref().is_none_or(|name| kind.is_resource(name));
+                if wanted && self.wants_cluster(cluster) {
                     self.ready.push_back(WatchEvent {
                         kind: EventType::Resync,
                         at: delta.at,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use cluster_registry::{Cluster, health::HealthStatus as State, unknown_cluster};
-use fleetgraph_core::{ClusterId, Timestamp};
+use fleetgraph_core::{ClusterId, KindMeta, Timestamp};
 
 use crate::{
     error::{ErrorExt, graphql_error, report},
@@ -275,12 +275,12 @@ impl Freshness {
     pub(crate) fn of_kind(
         ctx: &Context<'_>,
         cluster: &ClusterId,
-        kind: &str,
+        kind: &KindMeta,
     ) -> async_graphql::Result<Option<Self>> {
         let viewer = Viewer::of(ctx)?;
         let cluster = viewer.registry.cluster(&viewer.scope, cluster.as_str());
         Ok(cluster.and_then(|cluster| {
-            let found = cluster.freshness().find(|(meta, _)| meta.kind == kind);
+            let found = cluster.freshness().find(|(meta, _)| *meta == kind);
             found.map(|(meta, freshness)| Self::new(meta.kind, &cluster.spec().id, freshness))
         }))
     }

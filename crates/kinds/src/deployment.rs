@@ -262,7 +262,9 @@ impl DeploymentDetail {
         let entry = &self.0.entry;
         let sets: Vec<Resource<ReplicaSet>> = viewer::owned(ctx, entry).await?;
         let owners = sets.iter().map(|set| OwnedKey::Owner(set.entry().meta.uid.to_string()));
-        viewer::by_each(ctx, &entry.cluster, owners).await
+        let mut pods: Vec<Resource<Pod>> = viewer::by_each(ctx, &entry.cluster, owners).await?;
+        pods.retain(|pod| pod.entry().meta.namespace == entry.meta.namespace);
+        Ok(pods)
     }
 
     /// The autoscalers that set how many pods are wanted.

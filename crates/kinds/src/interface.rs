@@ -53,6 +53,15 @@ macro_rules! interface {
                 entry.downcast::<Entry<CustomResource>>().ok().map(|entry| Self::CustomResource(Resource::new(entry)))
             }
 
+            /// The object's uid; `None` for one that is known by its name alone.
+            fn uid(&self) -> Option<&str> {
+                match self {
+                    $(Self::$kind(object) => Some(&object.entry().meta.uid),)*
+                    Self::CustomResource(object) => Some(&object.entry().meta.uid),
+                    Self::Reference(_) => None,
+                }
+            }
+
             /// An object by its kind and name: the object itself if it is watched and can be seen.
             pub(crate) async fn find(
                 ctx: &Context<'_>,
@@ -72,13 +81,14 @@ macro_rules! interface {
                 let viewer = Viewer::of(ctx)?;
                 let reader = viewer.registry.read_any(&viewer.scope);
                 let stores = reader.stores(cluster.as_str());
-                let found = stores.iter().find(|store| {
+                let of_kind = stores.iter().filter(|store| {
                     store.kind().kind == kind && same_group(&store.kind().api_version(), api_version)
                 });
-                Ok(found.and_then(|store| {
+                let mut found = of_kind.filter_map(|store| {
                     let namespace = if store.kind().namespaced { namespace } else { "" };
-                    Self::from_any(reader.get(&**store, namespace, name)?)
-                }))
+                    reader.get(&**store, namespace, name)
+                });
+                Ok(found.next().and_then(Self::from_any))
             }
         }
 
@@ -103,14 +113,19 @@ fn same_group(a: &str, b: &str) -> bool {
 }
 
 impl AnyResource {
-    /// The owner that a reference names.
+    /// The owner that a reference names. Another object that has taken the owner's name is not it.
     pub(crate) async fn owner(
         ctx: &Context<'_>,
         cluster: &ClusterId,
         namespace: &str,
         owner: &OwnerRef,
     ) -> async_graphql::Result<Self> {
-        Self::find_or_name(ctx, cluster, &owner.kind, &owner.api_version, namespace, &owner.name).await
+        let (kind, api_version, name) = (&*owner.kind, &*owner.api_version, &*owner.name);
+        let found = Self::find_or_name(ctx, cluster, kind, api_version, namespace, name).await?;
+        if found.uid().is_none_or(|uid| *uid == *owner.uid) {
+            return Ok(found);
+        }
+        Ok(Self::by_name(cluster, kind, api_version, namespace, name))
     }
 
     /// An object by its kind and name, or else its name alone.
@@ -125,7 +140,11 @@ impl AnyResource {
         if let Some(found) = Self::find(ctx, cluster, kind, api_version, namespace, name).await? {
             return Ok(found);
         }
+        Ok(Self::by_name(cluster, kind, api_version, namespace, name))
+    }
+
+    fn by_name(cluster: &ClusterId, kind: &str, api_version: &str, namespace: &str, name: &str) -> Self {
         let namespace = if namespaced(kind, api_version) == Some(false) { "" } else { namespace };
-        Ok(Self::Reference(ObjectReference::new(cluster, kind, api_version, namespace, name)))
+        Self::Reference(ObjectReference::new(cluster, kind, api_version, namespace, name))
     }
 }

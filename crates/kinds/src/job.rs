@@ -343,9 +343,7 @@ impl JobDetail {
 
     /// The cron job that owns the job, if one does and can be seen.
     async fn cron_job(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<Resource<CronJob>>> {
-        let entry = &self.0.entry;
-        let owner = entry.meta.controller().filter(|owner| &*owner.kind == CronJob::META.kind)?;
-        viewer::get(ctx, &entry.cluster, &entry.meta.namespace, &owner.name).await.transpose()
+        viewer::controller(ctx, &self.0.entry).await.transpose()
     }
 
     /// The pods that the job owns.

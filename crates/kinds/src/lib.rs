@@ -177,6 +177,12 @@ macro_rules! kind_set {
             pub use crate::{$($cluster_kind,)* $($kind,)*};
         }
 
+        /// What each kind of the table is called.
+        pub const KINDS: &[fleetgraph_core::KindMeta] = &[
+            $(<$cluster_kind as fleetgraph_core::Kind>::META,)*
+            $(<$kind as fleetgraph_core::Kind>::META,)*
+        ];
+
         /// Every kind of the table, to be watched.
         #[must_use]
         pub fn kind_set() -> cluster_registry::KindSet {
@@ -190,5 +196,5 @@ for_each_kind!(kind_set);
 /// Names that `watch_resources` may use: the plural of each kind.
 #[must_use]
 pub fn kind_names() -> Vec<&'static str> {
-    kind_set().metas().into_iter().map(|meta| meta.plural).collect()
+    KINDS.iter().map(|meta| meta.plural).collect()
 }

@@ -313,8 +313,9 @@ impl Kind for Pod {
             Some("Running") => PodPhase::Running,
             Some("Succeeded") => PodPhase::Succeeded,
             Some("Failed") => PodPhase::Failed,
-            Some("Unknown") => PodPhase::Unknown,
-            _ => PodPhase::Pending,
+            None | Some("" | "Pending") => PodPhase::Pending,
+            // One that came with a Kubernetes newer than this.
+            Some(_) => PodPhase::Unknown,
         };
         let restart_policy = match placed.spec.restart_policy.as_deref() {
             Some("OnFailure") => RestartPolicy::OnFailure,

@@ -168,11 +168,7 @@ impl ReplicaSetDetail {
 
     /// The deployment that owns the replica set, if one does and can be seen.
     async fn deployment(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Resource<Deployment>>> {
-        let entry = &self.0.entry;
-        match entry.meta.controller().filter(|owner| &*owner.kind == Deployment::META.kind) {
-            Some(owner) => viewer::get(ctx, &entry.cluster, &entry.meta.namespace, &owner.name).await,
-            None => Ok(None),
-        }
+        viewer::controller(ctx, &self.0.entry).await
     }
 
     /// The pods that the replica set owns.

@@ -238,7 +238,7 @@ impl<K: ResourceKind> Resource<K> {
 
     /// How current the cluster's objects of this kind are.
     pub async fn freshness(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Freshness>> {
-        Freshness::of_kind(ctx, &self.0.entry.cluster, K::META.kind)
+        Freshness::of_kind(ctx, &self.0.entry.cluster, self.0.entry.kind())
     }
 
     #[graphql(flatten)]

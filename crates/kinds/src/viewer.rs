@@ -111,12 +111,30 @@ pub(crate) async fn by<K: ResourceKind>(
     by_each(ctx, cluster, [key]).await
 }
 
-/// The objects that name another among their owners, in order.
+/// The objects that name another among their owners, in order. An owner that has a namespace owns nothing outside of it,
+/// whatever objects there say.
 pub(crate) async fn owned<K: ResourceKind, O: Kind>(
     ctx: &Context<'_>,
     owner: &Entry<O>,
 ) -> async_graphql::Result<Vec<Resource<K>>> {
-    by(ctx, &owner.cluster, OwnedKey::Owner(owner.meta.uid.to_string())).await
+    let mut owned: Vec<Resource<K>> =
+        by(ctx, &owner.cluster, OwnedKey::Owner(owner.meta.uid.to_string())).await?;
+    let namespace = &owner.meta.namespace;
+    owned.retain(|object| namespace.is_empty() || object.entry().meta.namespace == *namespace);
+    Ok(owned)
+}
+
+/// The owner that manages an object, if it is of this kind and still there. Another object that has taken its name is
+/// not it.
+pub(crate) async fn controller<K: ResourceKind, O: Kind>(
+    ctx: &Context<'_>,
+    object: &Entry<O>,
+) -> async_graphql::Result<Option<Resource<K>>> {
+    let Some(owner) = object.meta.controller().filter(|owner| &*owner.kind == K::META.kind) else {
+        return Ok(None);
+    };
+    let found = get::<K>(ctx, &object.cluster, &object.meta.namespace, &owner.name).await?;
+    Ok(found.filter(|found| *found.entry().meta.uid == *owner.uid))
 }
 
 /// The objects under each of several keys, in the order of the keys.

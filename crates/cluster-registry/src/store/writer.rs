@@ -325,7 +325,7 @@ impl<K: Kind> Writer<K> {
                     new.change.store(number, Ordering::Release);
                 }
             }
-            changes = vec![Change::Resynced { cluster: self.shared.cluster.clone() }];
+            changes = vec![Change::Resynced { cluster: self.shared.cluster.clone(), kind: self.shared.kind }];
         }
         let shown = Arc::new(self.next.clone());
         self.hub.publish(changes, || self.shared.snapshot.store(shown));

@@ -76,8 +76,7 @@ macro_rules! streams {
                 }
             )*
             let custom = match resource_type {
-                // A kind that clusters have besides; they may come to have it later.
-                Some(name) if streams.is_empty() && name.contains('.') => Some(Some(name.to_owned())),
+                Some(name) if streams.is_empty() => besides(registry, scope, name).map(Some),
                 Some(_) => None,
                 None => Some(None),
             };
@@ -92,6 +91,15 @@ macro_rules! streams {
 }
 
 for_each_kind!(streams);
+
+/// The resource that a name means among the kinds that clusters have besides those of the table; they may come to have it
+/// later.
+fn besides(registry: &Registry, scope: &Scope, name: &str) -> Option<String> {
+    let reader = registry.read_any(scope);
+    let stores = reader.clusters().flat_map(|cluster| reader.stores(cluster.as_str()));
+    let known = stores.map(|store| store.kind()).find(|kind| kind.answers_to(name));
+    known.map(|kind| kind.resource().into_owned()).or_else(|| name.contains('.').then(|| name.to_owned()))
+}
 
 #[Subscription]
 impl ResourceEvents {

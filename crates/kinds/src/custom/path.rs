@@ -8,12 +8,19 @@ use serde_json::Value;
 /// A path that was read.
 pub struct Path(JpQuery);
 
+/// The longest path.
+const MAX_LENGTH: usize = 1024;
+
 impl Path {
     /// Reads a path.
     ///
     /// # Errors
-    /// When it is no JSONPath.
+    /// When it is no JSONPath, or has what Kubernetes' paths don't have: functions, nested conditions, unions, and more
+    /// than one `..`. With these, a short text could cost the library hours.
     pub fn parse(text: &str) -> Result<Self, Error> {
+        if let Some(reason) = refused(text) {
+            return Err(Error::bad_input(format!("the JSONPath {reason}")));
+        }
         parse_json_path(&standard(text)).map(Self).map_err(|error| {
             Error::bad_input(format!("{text:?} is no JSONPath such as .spec.names[*]: {error}"))
         })
@@ -41,6 +48,40 @@ impl Path {
         }
         texts
     }
+}
+
+/// Why a path is not even looked at, if it isn't.
+fn refused(text: &str) -> Option<String> {
+    if text.len() > MAX_LENGTH {
+        return Some(format!("has {} bytes; at most {MAX_LENGTH} are read", text.len()));
+    }
+    let (mut quote, mut before, mut brackets, mut descents) = (None, ' ', 0_usize, 0_usize);
+    let mut conditions = 0_usize;
+    for c in text.chars() {
+        match (quote, c) {
+            (Some(open), c) if c == open && before != '\\' => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(c),
+            (None, '(') if before != '?' => {
+                return Some("may have no functions and no nested conditions".into());
+            }
+            (None, '[') => brackets += 1,
+            (None, ']') => brackets = brackets.saturating_sub(1),
+            (None, '?') => conditions += 1,
+            (None, ',') if brackets > 0 => return Some("may name one thing in brackets only".into()),
+            (None, '.') if before == '.' => descents += 1,
+            _ => {}
+        }
+        if !c.is_whitespace() {
+            before = c;
+        }
+        if brackets > 2 || conditions > 4 || descents > 1 {
+            return Some(
+                "is too deep: at most one `..`, four conditions, and no brackets within conditions".into(),
+            );
+        }
+    }
+    None
 }
 
 /// The standard's form of a path.
@@ -139,6 +180,22 @@ mod tests {
     fn what_is_no_path_is_an_error_that_names_it() {
         let error = Path::parse(".spec[").err().unwrap();
         assert!(error.message.contains(".spec["), "{}", error.message);
+    }
+
+    #[test]
+    fn what_would_cost_the_library_hours_is_not_looked_at() {
+        let nested = format!(".spec[?{}x", "length(".repeat(25));
+        for path in [
+            &*nested,
+            ".a[?((((@.b==1))))]",
+            "..a..b",
+            ".a[*,*,*]",
+            &".a".repeat(1000),
+            ".a[?(@.b[?(@.c[?(@.d==1)])])]",
+        ] {
+            assert!(Path::parse(path).is_err(), "{path}");
+        }
+        assert!(Path::parse(".a['x,y(z)']").is_ok(), "what is quoted is a name");
     }
 
     #[test]

@@ -25,7 +25,7 @@ use super::{
     CustomResource, Path,
     kind::{Description, known},
 };
-use crate::{custom_resource_definition::CustomResourceDefinition, kind_set};
+use crate::{KINDS, custom_resource_definition::CustomResourceDefinition};
 
 /// Changes that come in a crowd are looked at together.
 const GATHER: Duration = Duration::from_millis(200);
@@ -78,9 +78,9 @@ struct Watcher {
     wanted: Vec<Wanted>,
     /// The rules of each resource that has some.
     rules: BTreeMap<String, &'static [ReferenceRule]>,
-    /// Kinds of the table are watched already.
-    table: Vec<&'static KindMeta>,
     watched: BTreeMap<ClusterId, (Arc<Cluster>, Watched)>,
+    /// What clusters said of kinds that have no definition, and when.
+    discovered: BTreeMap<(ClusterId, String, String), (Instant, Option<Description>)>,
 }
 
 /// Watches custom resources in all clusters until it is dropped.
@@ -91,8 +91,8 @@ pub async fn watch(registry: Registry, settings: CustomResources) -> Result<std:
     let mut watcher = Watcher {
         rules: rules(&settings.references)?,
         wanted: settings.wanted,
-        table: kind_set().metas(),
         watched: BTreeMap::new(),
+        discovered: BTreeMap::new(),
         registry,
     };
     let mut clusters = watcher.registry.cluster_events();
@@ -145,7 +145,7 @@ fn changed_in(change: &Change<CustomResourceDefinition>) -> ClusterId {
     match change {
         Change::Applied { new, .. } => new.cluster.clone(),
         Change::Deleted { old } => old.cluster.clone(),
-        Change::Resynced { cluster } => cluster.clone(),
+        Change::Resynced { cluster, .. } => cluster.clone(),
     }
 }
 
@@ -165,7 +165,7 @@ impl Watcher {
         // The same id may be another cluster by now.
         let known = self.watched.remove(id).filter(|(known, _)| Arc::ptr_eq(known, &cluster));
         let mut watched = known.map(|(_, watched)| watched).unwrap_or_default();
-        let Some(wanted) = self.wanted_in(&cluster).await else {
+        let Some(wanted) = self.wanted_in(&cluster, &watched).await else {
             self.watched.insert(id.clone(), (cluster, watched));
             return true;
         };
@@ -197,7 +197,7 @@ impl Watcher {
     }
 
     /// The watches that a cluster should have; `None` while its definitions aren't known.
-    async fn wanted_in(&self, cluster: &Cluster) -> Option<Watched> {
+    async fn wanted_in(&mut self, cluster: &Cluster, watched: &Watched) -> Option<Watched> {
         let store = cluster.store::<CustomResourceDefinition>()?;
         if !store.freshness(true).synced {
             return None;
@@ -211,7 +211,7 @@ impl Watcher {
             }
             return Some(wanted);
         }
-        for kind in &self.wanted {
+        for kind in &self.wanted.clone() {
             let found =
                 defined.iter().find(|defined| defined.group == kind.group && defined.kind == kind.kind);
             let description = match found {
@@ -219,8 +219,17 @@ impl Watcher {
                     let version = kind.version.clone().unwrap_or_else(|| found.version.clone());
                     Some(Description { version, ..found.clone() })
                 }
-                // What is watched goes on as it is while the cluster doesn't say.
-                None => discovered(cluster, kind).await.ok()?,
+                None => match self.discovered(cluster, kind).await {
+                    Ok(found) => found,
+                    // What is watched of it goes on as it is while the cluster doesn't say.
+                    Err(()) => {
+                        let same = |known: &&KindMeta| known.group == kind.group && known.kind == kind.kind;
+                        wanted.extend(
+                            watched.iter().filter(|(_, known)| same(known)).map(|(k, v)| (k.clone(), *v)),
+                        );
+                        continue;
+                    }
+                },
             };
             if let Some(description) = description {
                 self.want(&mut wanted, description, &kind.namespaces);
@@ -229,9 +238,44 @@ impl Watcher {
         Some(wanted)
     }
 
-    fn want(&self, wanted: &mut Watched, description: Description, namespaces: &[String]) {
-        if self.table.iter().any(|kind| kind.group == description.group && kind.plural == description.plural)
+    /// A kind that no definition defines, as the API server serves it. Asked for once in a while: definitions may change
+    /// in crowds, and each look would ask.
+    async fn discovered(&mut self, cluster: &Cluster, wanted: &Wanted) -> Result<Option<Description>, ()> {
+        let key = (cluster.spec().id.clone(), wanted.group.clone(), wanted.kind.clone());
+        if let Some((at, found)) = self.discovered.get(&key)
+            && at.elapsed() < AGAIN / 2
         {
+            return Ok(found.clone());
+        }
+        if !cluster.reachable() {
+            return Err(());
+        }
+        let asked = cluster.discover(&wanted.group, wanted.version.as_deref(), &wanted.kind);
+        let found = match tokio::time::timeout(DISCOVERY, asked).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(error)) => {
+                tracing::warn!(
+                    cluster = %cluster.spec().id, kind = wanted.kind, error = error.message,
+                    "the kind can't be looked up"
+                );
+                return Err(());
+            }
+            Err(_) => return Err(()),
+        };
+        let found = found.map(|found| Description {
+            group: wanted.group.clone(),
+            version: found.version,
+            kind: wanted.kind.clone(),
+            plural: found.plural,
+            singular: found.singular,
+            namespaced: found.namespaced,
+        });
+        self.discovered.insert(key, (Instant::now(), found.clone()));
+        Ok(found)
+    }
+
+    fn want(&self, wanted: &mut Watched, description: Description, namespaces: &[String]) {
+        if KINDS.iter().any(|kind| kind.group == description.group && kind.plural == description.plural) {
             return;
         }
         let namespaced = description.namespaced;
@@ -242,36 +286,17 @@ impl Watcher {
         };
         let kind = known(description, self.rules.get(&resource).copied().unwrap_or_default());
         if namespaces.is_empty() || !namespaced {
+            // All namespaces, whatever else is said of the kind.
+            wanted.retain(|(known, _), _| *known != resource);
             wanted.insert((resource, None), kind);
+            return;
+        }
+        if wanted.contains_key(&(resource.clone(), None)) {
             return;
         }
         for namespace in namespaces {
             wanted.insert((resource.clone(), Some(namespace.clone())), kind);
         }
-    }
-}
-
-/// A kind that no definition defines, as the API server serves it.
-async fn discovered(cluster: &Cluster, wanted: &Wanted) -> Result<Option<Description>, ()> {
-    if !cluster.reachable() {
-        return Err(());
-    }
-    let asked = cluster.discover(&wanted.group, wanted.version.as_deref(), &wanted.kind);
-    match tokio::time::timeout(DISCOVERY, asked).await {
-        Ok(Ok(found)) => Ok(found.map(|found| Description {
-            group: wanted.group.clone(),
-            version: found.version,
-            kind: wanted.kind.clone(),
-            plural: found.plural,
-            singular: found.singular,
-            namespaced: found.namespaced,
-        })),
-        Ok(Err(error)) => {
-            tracing::warn!(cluster = %cluster.spec().id, kind = wanted.kind, error = error.message, "the kind can't be looked up");
-            Err(())
-        }
-        // The next look asks again; other clusters don't wait for this one.
-        Err(_) => Err(()),
     }
 }
 
@@ -282,7 +307,7 @@ fn rules(configured: &[ReferenceConfig]) -> Result<BTreeMap<String, &'static [Re
     for ReferenceConfig { from, path, to, namespaced } in configured {
         Path::parse(path)?;
         let relation = Relation {
-            name: kept(&format!("{from}{path}")),
+            name: kept(&format!("{from}{path} {to}")),
             edge: EdgeType::RefersTo,
             to: kept(to),
             field: kept(path),

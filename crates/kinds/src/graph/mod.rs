@@ -187,18 +187,19 @@ pub fn walk(reader: &AnyReader<'_>, root: SharedAny, walk: &Walk) -> Graph {
             continue;
         };
         let last = distance == walk.depth;
-        let limit = if last { 1 } else { FAN_OUT };
         let mut found = Vec::new();
+        let mut more = Vec::new();
         if walk.outgoing {
-            neighbours.outgoing(&entry, &mut |neighbour| found.push(neighbour));
+            more.extend(neighbours.outgoing(&entry, &mut |neighbour| found.push(neighbour)));
         }
         if walk.incoming {
-            let more = neighbours.incoming(&entry, limit, came_along, &mut |neighbour| found.push(neighbour));
-            if !last {
-                let wanted = more.into_iter().filter(|(edge, _)| walk.edges.contains(edge));
-                graph.cuts.extend(wanted.map(|(edge, reason)| Cut { at, edge: Some(edge), reason }));
-            }
+            let seen =
+                |entry: &SharedAny| numbers.contains_key(&Vertex::Object(SharedAny::clone(entry)).id());
+            let mut take = |neighbour| found.push(neighbour);
+            more.extend(neighbours.incoming(&entry, FAN_OUT, came_along, &seen, &mut take));
         }
+        let wanted = more.into_iter().filter(|(edge, _)| walk.edges.contains(edge));
+        graph.cuts.extend(wanted.map(|(edge, reason)| Cut { at, edge: Some(edge), reason }));
         found.retain(|neighbour| walk.edges.contains(&neighbour.edge));
         let (mut too_deep, mut too_many) = (false, false);
         for Neighbour { edge, side, target } in found {

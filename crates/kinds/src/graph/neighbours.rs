@@ -61,8 +61,9 @@ impl<'a> Neighbours<'a> {
         Self { reader, cluster, stores: reader.stores(cluster.as_str()) }
     }
 
-    /// What an object refers to.
-    pub fn outgoing(&self, entry: &SharedAny, emit: &mut dyn FnMut(Neighbour)) {
+    /// What an object refers to. Gives the relations that were not followed to their end, and why.
+    pub fn outgoing(&self, entry: &SharedAny, emit: &mut dyn FnMut(Neighbour)) -> Vec<(EdgeType, Reason)> {
+        let mut cuts = Vec::new();
         let mut emit = |edge, target| emit(Neighbour { edge, side: Side::Target, target });
         let meta = entry.meta();
         for owner in &meta.owners {
@@ -77,7 +78,11 @@ impl<'a> Neighbours<'a> {
             }
         });
         if let Some((relation, selector)) = entry.selector() {
-            for pod in self.selected(&meta.namespace, &selector) {
+            let (pods, more) = self.selected(&meta.namespace, &selector);
+            if more {
+                cuts.push((relation.edge, Reason::FanOut));
+            }
+            for pod in pods {
                 emit(relation.edge, Vertex::Object(pod));
             }
         }
@@ -94,15 +99,18 @@ impl<'a> Neighbours<'a> {
                 }
             }
         }
+        cuts
     }
 
     /// What refers to an object: by each relation `limit` at most. Gives the relations that were not followed to
-    /// their end, and why. Along `came_along`, the edge by which the object itself was reached, it does not go back.
+    /// their end, and why. Along `came_along`, the edge by which the object itself was reached, it does not go back to
+    /// objects that aren't `seen`.
     pub fn incoming(
         &self,
         entry: &SharedAny,
         limit: usize,
         came_along: Option<EdgeType>,
+        seen: &dyn Fn(&SharedAny) -> bool,
         emit: &mut dyn FnMut(Neighbour),
     ) -> Vec<(EdgeType, Reason)> {
         let mut cuts = Vec::new();
@@ -111,13 +119,11 @@ impl<'a> Neighbours<'a> {
                           store: &dyn AnyStore,
                           key: IndexKey<'_>,
                           matches: &dyn Fn(&dyn AnyEntry) -> bool| {
-            let back = came_along == Some(edge);
-            // One of those that it would lead back to is known already.
-            let limit = if back { 1 } else { limit };
             let (found, more) =
                 self.reader.within(store, Some(key), Edge::Least, Edge::Greatest, limit, matches);
-            if back {
-                if more && !cuts.contains(&(edge, Reason::Hub)) {
+            if came_along == Some(edge) {
+                if (more || found.iter().any(|source| !seen(source))) && !cuts.contains(&(edge, Reason::Hub))
+                {
                     cuts.push((edge, Reason::Hub));
                 }
                 return;
@@ -156,12 +162,11 @@ impl<'a> Neighbours<'a> {
             for store in self.stores.iter().filter(|store| store.selects().is_some()) {
                 for source in self.selecting(&**store, entry) {
                     let Some(relation) = store.selects() else { continue };
-                    if came_along != Some(relation.edge) {
-                        emit(Neighbour {
-                            edge: relation.edge,
-                            side: Side::Source,
-                            target: Vertex::Object(source),
-                        });
+                    let edge = relation.edge;
+                    if came_along != Some(edge) {
+                        emit(Neighbour { edge, side: Side::Source, target: Vertex::Object(source) });
+                    } else if !seen(&source) && !cuts.contains(&(edge, Reason::Hub)) {
+                        cuts.push((edge, Reason::Hub));
                     }
                 }
             }
@@ -182,48 +187,47 @@ impl<'a> Neighbours<'a> {
             .collect()
     }
 
-    fn selected(&self, namespace: &str, selector: &LabelSelector) -> Vec<SharedAny> {
-        let pods = self.stores.iter().filter(|store| store.kind().is_resource(PODS));
-        pods.flat_map(|store| self.reader.labelled(&**store, namespace, selector, super::FAN_OUT).0).collect()
+    /// The pods of a namespace that a selector matches, and whether there are more.
+    fn selected(&self, namespace: &str, selector: &LabelSelector) -> (Vec<SharedAny>, bool) {
+        let pods = self.stores.iter().find(|store| store.kind().is_resource(PODS));
+        pods.map_or_else(
+            || (Vec::new(), false),
+            |pods| self.reader.labelled(&**pods, namespace, selector, super::FAN_OUT),
+        )
     }
 
     fn owner(&self, namespace: &str, owner: &OwnerRef) -> Vertex {
         let group = owner.api_version.rsplit_once('/').map_or("", |(group, _)| group);
-        let store = self
-            .stores
-            .iter()
-            .find(|store| *store.kind().kind == *owner.kind && *store.kind().group == *group);
-        let found = store.and_then(|store| {
-            let namespace = if store.kind().namespaced { namespace } else { "" };
+        let is_it = |meta: &KindMeta| *meta.kind == *owner.kind && *meta.group == *group;
+        self.find(&is_it, namespace, &owner.name)
             // A new object of the same name is not the owner.
-            self.reader.get(&**store, namespace, &owner.name).filter(|found| *found.meta().uid == *owner.uid)
-        });
-        found.map_or_else(
-            || self.absent(store.map(|store| store.kind()), &owner.kind, namespace, &owner.name),
-            Vertex::Object,
-        )
+            .filter(|found| *found.meta().uid == *owner.uid)
+            .map_or_else(|| self.absent(&is_it, &owner.kind, namespace, &owner.name), Vertex::Object)
+    }
+
+    /// An object of a kind by its name. A kind may have several stores, for some namespaces each.
+    fn find(&self, is_it: &dyn Fn(&KindMeta) -> bool, namespace: &str, name: &str) -> Option<SharedAny> {
+        self.stores.iter().filter(|store| is_it(store.kind())).find_map(|store| {
+            let namespace = if store.kind().namespaced { namespace } else { "" };
+            self.reader.get(&**store, namespace, name)
+        })
     }
 
     /// The object that a reference names.
     fn named(&self, relation: &Relation, namespace: &str, name: &str) -> Vertex {
         let (kind, name) =
             if relation.to.is_empty() { name.split_once('/').unwrap_or(("", name)) } else { ("", name) };
+        // Kinds of the table stand first, so that a core `Service` goes before another group's.
         let is_it = |meta: &KindMeta| {
             if relation.to.is_empty() { meta.kind == kind } else { meta.is_resource(relation.to) }
         };
-        let store = self.stores.iter().find(|store| is_it(store.kind()));
-        let found = store.and_then(|store| {
-            let namespace = if store.kind().namespaced { namespace } else { "" };
-            self.reader.get(&**store, namespace, name)
-        });
         let kind = if kind.is_empty() { relation.to } else { kind };
-        found.map_or_else(
-            || self.absent(store.map(|store| store.kind()), kind, namespace, name),
-            Vertex::Object,
-        )
+        self.find(&is_it, namespace, name)
+            .map_or_else(|| self.absent(&is_it, kind, namespace, name), Vertex::Object)
     }
 
-    fn absent(&self, known: Option<&KindMeta>, kind: &str, namespace: &str, name: &str) -> Vertex {
+    fn absent(&self, is_it: &dyn Fn(&KindMeta) -> bool, kind: &str, namespace: &str, name: &str) -> Vertex {
+        let known = self.stores.iter().map(|store| store.kind()).find(|meta| is_it(meta));
         let namespaced = known.is_none_or(|kind| kind.namespaced);
         Vertex::Named {
             cluster: self.cluster.clone(),

@@ -1,6 +1,6 @@
 //! Graphs as GraphQL shows them.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use async_graphql::{Context, Enum, ID, Object};
 use fleetgraph_core::{EdgeType, Health, HealthState, KindMeta};
@@ -283,8 +283,14 @@ impl Related {
         let cluster = entry.cluster().clone();
         let neighbours = Neighbours::new(&reader, &cluster);
         let mut related = Vec::new();
+        // A relation may be written in two places.
+        let mut taken = HashSet::new();
         let mut take = |neighbour: super::Neighbour| {
-            if related.len() < limit && edges.is_none_or(|edges| edges.contains(&neighbour.edge)) {
+            let super::Neighbour { edge, side, target } = &neighbour;
+            if related.len() < limit
+                && edges.is_none_or(|edges| edges.contains(edge))
+                && taken.insert((*edge, *side == Side::Target, target.id()))
+            {
                 let super::Neighbour { edge, side, target } = neighbour;
                 related.push(Self { edge, side, vertex: target });
             }
@@ -293,7 +299,7 @@ impl Related {
             neighbours.outgoing(entry, &mut take);
         }
         if direction != Direction::Outgoing {
-            neighbours.incoming(entry, limit, None, &mut take);
+            neighbours.incoming(entry, limit, None, &|_| false, &mut take);
         }
         Ok(related)
     }
@@ -302,7 +308,7 @@ impl Related {
 /// The type of a catalog's entity: `kubernetes.pod`, `kubernetes.certificates.cert-manager.io`.
 #[must_use]
 pub fn entity_type(kind: &KindMeta) -> String {
-    let built_in = crate::kind_set().metas().into_iter().any(|known| known == kind);
+    let built_in = crate::KINDS.contains(kind);
     if built_in { format!("kubernetes.{}", kind.singular) } else { format!("kubernetes.{}", kind.resource()) }
 }
 
@@ -312,7 +318,14 @@ impl Related {
     pub fn entity_type(&self) -> String {
         match &self.vertex {
             Vertex::Object(entry) => entity_type(entry.kind()),
-            Vertex::Named { kind, .. } => format!("kubernetes.{}", kind.to_lowercase()),
+            Vertex::Named { kind, resource, .. } => {
+                let known = crate::KINDS.iter().find(|known| known.is_resource(resource));
+                match known {
+                    Some(known) => entity_type(known),
+                    None if resource.contains('.') => format!("kubernetes.{resource}"),
+                    None => format!("kubernetes.{}", kind.to_lowercase()),
+                }
+            }
         }
     }
 

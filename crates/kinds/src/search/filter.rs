@@ -10,6 +10,10 @@ use crate::{
     health::HealthState,
 };
 
+/// Each object is compared with all of these, so a request may not bring any number.
+const MAX_LIST: usize = 1000;
+const MAX_TEXT: usize = 256;
+
 /// What resources of any kind can be filtered by. All conditions must hold.
 #[derive(InputObject, Default, Clone)]
 pub struct ResourcesFilter {
@@ -60,6 +64,20 @@ impl ResourcesFilter {
     /// # Errors
     /// When a selector or a duration can't be read.
     pub fn read(self) -> Result<Filter, Error> {
+        for (argument, list) in
+            [("kinds", &self.kinds), ("clusters", &self.clusters), ("namespaces", &self.namespaces)]
+        {
+            if list.as_ref().is_some_and(|list| list.len() > MAX_LIST) {
+                return Err(Error::bad_input(format!("{argument}: at most {MAX_LIST} can be given")));
+            }
+        }
+        for (argument, text) in [("text", &self.text), ("name", &self.name), ("image", &self.image)] {
+            if text.as_ref().is_some_and(|text| text.len() > MAX_TEXT) {
+                return Err(Error::bad_input(format!(
+                    "{argument}: at most {MAX_TEXT} bytes can be searched for"
+                )));
+            }
+        }
         let now = Timestamp::now();
         let mut namespaces = self.namespaces.unwrap_or_default();
         namespaces.sort_unstable();

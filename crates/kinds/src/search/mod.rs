@@ -68,7 +68,7 @@ impl<'a> Search<'a> {
         let wanted = |store: &Arc<dyn AnyStore>| {
             if filter.kinds.is_empty() {
                 // Reports about objects are not what a search over everything is after.
-                store.kind().kind != "Event"
+                !store.kind().is_resource("events")
             } else {
                 filter.kinds.iter().any(|name| answers(store, name))
             }

@@ -12,7 +12,7 @@ use fleetgraph_core::Error;
 use serde::{Deserialize, Serialize};
 
 /// What resources are sorted by; cluster, kind, namespace and name decide between equals.
-#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[graphql(name = "ResourceOrderField")]
 pub enum OrderField {
     #[default]
@@ -26,7 +26,7 @@ pub enum OrderField {
     Health,
 }
 
-#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum OrderDirection {
     #[default]
     Asc,
@@ -51,6 +51,8 @@ enum Key<'a> {
 /// An object's place in an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
+    /// What was sorted by, and in which direction.
+    order: (OrderField, OrderDirection),
     key: Value,
     cluster: String,
     kind: String,
@@ -93,8 +95,7 @@ impl ResourceOrder {
     /// Whether a cursor was made in this order.
     #[must_use]
     pub fn fits(&self, place: &Place) -> bool {
-        let number = matches!(self.field, OrderField::CreatedAt | OrderField::Health);
-        number == matches!(place.key, Value::Number(_))
+        place.order == (self.field, self.direction)
     }
 
     /// An object's place.
@@ -102,6 +103,7 @@ impl ResourceOrder {
     pub fn place(&self, entry: &dyn AnyEntry) -> Place {
         let (meta, kind) = (entry.meta(), entry.kind());
         Place {
+            order: (self.field, self.direction),
             key: match self.key(entry) {
                 Key::Number(number) => Value::Number(number),
                 Key::Text(text) => Value::Text(text.to_owned()),
