@@ -307,8 +307,13 @@ impl Kind for Pod {
         let (placed, status) = (text.spec.0, text.status.0);
         let uses = placed.spec.uses();
         let names = |names: std::collections::BTreeSet<&str>| names.into_iter().map(Istr::new).collect();
-        let images: std::collections::BTreeSet<&str> =
-            placed.spec.containers.iter().filter_map(|container| container.image.as_deref()).collect();
+        let images: std::collections::BTreeSet<&str> = placed
+            .spec
+            .containers
+            .iter()
+            .chain(&*placed.spec.init_containers)
+            .filter_map(|container| container.image.as_deref())
+            .collect();
         let phase = match status.phase.as_deref() {
             Some("Running") => PodPhase::Running,
             Some("Succeeded") => PodPhase::Succeeded,
@@ -538,7 +543,7 @@ impl PodDetail {
         self.columns().restarts
     }
 
-    /// The images that the containers ask for, each once.
+    /// The images that the containers and init containers ask for, each once.
     async fn images(&self) -> Vec<&str> {
         self.columns().images.iter().map(|image| &**image).collect()
     }

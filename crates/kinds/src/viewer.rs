@@ -167,12 +167,14 @@ pub(crate) async fn referrers<K: ResourceKind>(
 /// How many users of one object are shown at most.
 const USERS: usize = 1000;
 
-/// The objects of any kind that use one, kind by kind and each kind in order, [`USERS`] at most. Which kinds these
+/// The objects of any kind that use one, kind by kind and each kind in order, `limit` at most. Which kinds these
 /// are follows from the relations that they declare.
 pub(crate) fn users<K: ResourceKind>(
     ctx: &Context<'_>,
     used: &Entry<K>,
+    limit: i32,
 ) -> async_graphql::Result<Vec<AnyResource>> {
+    let limit = usize::try_from(limit).unwrap_or(0).min(USERS);
     let viewer = Viewer::of(ctx)?;
     let reader = viewer.registry.read_any(&viewer.scope);
     let mut users = Vec::new();
@@ -183,7 +185,7 @@ pub(crate) fn users<K: ResourceKind>(
             continue;
         }
         viewer.warn_of(ctx, &used.cluster, store.kind(), reader.problem(&*store));
-        let room = USERS - users.len();
+        let room = limit - users.len();
         // One object may use another in several ways.
         let mut found = BTreeMap::new();
         for relation in relations {

@@ -131,7 +131,7 @@ fn metadata_only(secret: &mut Value) {
         .as_object_mut()
         .unwrap()
         .retain(|key, _| ["kind", "apiVersion", "metadata"].contains(&key.as_str()));
-    if let Some(annotations) = secret["metadata"]["annotations"].as_object_mut() {
+    if let Some(Value::Object(annotations)) = secret.pointer_mut("/metadata/annotations") {
         annotations.remove(LAST_APPLIED);
     }
 }

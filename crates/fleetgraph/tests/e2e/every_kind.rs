@@ -72,22 +72,23 @@ async fn each_way_of_asking_for_an_object_of_any_kind_gives_what_the_api_server_
             );
         }
         let expected: Vec<Value> = theirs.values().map(|object| common("ways", object)).collect();
-        every_way(&bed, kind, &expected).await;
+        every_way(&bed, "ways", kind, &expected).await;
         count += expected.len();
     }
     eprintln!("{count} objects of {} kinds, each asked for in six ways", kinds.len());
 }
 
-async fn every_way(bed: &Bed, kind: &Kind, expected: &[Value]) {
+/// The list, the list of all clusters, the connection and its edges, the object by itself, and the entity.
+async fn every_way(bed: &Bed, cluster: &str, kind: &Kind, expected: &[Value]) {
     let Kind { type_name, one, list, .. } = kind;
     let fields = if kind.namespaced { format!("{COMMON} namespaceName") } else { COMMON.to_owned() };
-    let of_cluster = r#"cluster: "ways""#;
+    let of_cluster = format!("cluster: {cluster:?}");
 
     let data = bed.data(&format!("{{ {list}({of_cluster}) {{ {fields} }} }}")).await;
     same_objects(list, &data[list], expected);
 
     let all = kind.all();
-    let query = format!(r#"{{ {all}(filter: {{ clusters: ["ways"] }}) {{ {fields} }} }}"#);
+    let query = format!("{{ {all}(filter: {{ clusters: [{cluster:?}] }}) {{ {fields} }} }}");
     same_objects(&all, &bed.data(&query).await[&all], expected);
 
     let connection = format!("{list}Connection");

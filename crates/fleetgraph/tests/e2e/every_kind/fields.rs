@@ -12,7 +12,7 @@ use super::{
 use crate::compare;
 
 /// How deep a kind's own fields are looked for: `template.containers.resources.requests.cpu`.
-const DEPTH: usize = 6;
+pub const DEPTH: usize = 6;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_typed_field_of_every_kind_has_the_value_of_the_apis_json() {
@@ -82,7 +82,7 @@ fn is(object: &Value, namespace: &str, name: &str) -> bool {
 }
 
 /// The paths of the fields that have values of their own: scalars, and those of plain objects within.
-fn leaves(schema: &Schema, type_name: &str, prefix: &str, depth: usize) -> BTreeSet<String> {
+pub fn leaves(schema: &Schema, type_name: &str, prefix: &str, depth: usize) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for (field, field_type) in &schema.definition(type_name).fields {
         let (path, named) = (format!("{prefix}{field}"), field_type.named());
@@ -99,7 +99,7 @@ fn leaves(schema: &Schema, type_name: &str, prefix: &str, depth: usize) -> BTree
 }
 
 /// `a { b c }` for `a.b` and `a.c`.
-fn selection(leaves: &BTreeSet<String>) -> String {
+pub fn selection(leaves: &BTreeSet<String>) -> String {
     let mut text = String::new();
     let mut open: Vec<&str> = Vec::new();
     for leaf in leaves {

@@ -97,21 +97,23 @@ impl Fixture {
     pub async fn write_statuses(&self, plane: &ControlPlane) {
         for object in &self.objects {
             if object.get("status").is_some() {
-                write_status(plane, object).await;
+                write_status(plane, object).await.unwrap();
             }
         }
         plane.kubectl(&["delete", "namespace", "leaving", "--wait=false"]).await.unwrap();
     }
 }
 
-pub async fn write_status(plane: &ControlPlane, object: &Value) {
+/// # Errors
+/// What the API server refuses, in its words.
+pub async fn write_status(plane: &ControlPlane, object: &Value) -> Result<String, String> {
     let (metadata, patch) = (&object["metadata"], json!({ "status": object["status"] }).to_string());
     let mut arguments = vec!["patch", object["kind"].as_str().unwrap(), metadata["name"].as_str().unwrap()];
     arguments.extend(["--subresource=status", "--type=merge", "-p", &patch]);
     if let Some(namespace) = metadata["namespace"].as_str() {
         arguments.extend(["-n", namespace]);
     }
-    plane.kubectl(&arguments).await.unwrap();
+    plane.kubectl(&arguments).await.map_err(|error| error.to_string())
 }
 
 fn file() -> PathBuf {
