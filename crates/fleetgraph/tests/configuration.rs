@@ -401,4 +401,6 @@ fn custom_resources_say_what_is_missing_and_need_their_switch() {
     has("custom_resource_definitions[0]", "kind");
     has("custom_resource_references[0].path", "no JSONPath");
     has("enable_custom_resources", "must be true");
+    let faults = self::faults("enable_custom_resources: true\nwatch_resources: [pods]\n");
+    assert!(faults.len() == 1 && faults[0].contains("customresourcedefinitions"), "{faults:?}");
 }

@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::graph::bounded;
 
-/// The most objects of a cluster that are compared in one answer.
+/// The most objects that are compared in one answer.
 const MAX_OBJECTS: usize = 20_000;
 /// The most differing objects of one answer.
 const MAX_DIFFERENCES: usize = 1000;
@@ -56,16 +56,16 @@ impl DiffQuery {
         namespaces.dedup();
         let wanted = Wanted { labels: labels.unwrap_or_default(), namespaces };
         let mut diff = ClusterDiff { compared: 0, truncated: false, differences: Vec::new() };
+        let mut left = MAX_OBJECTS;
         for kind in kinds.iter().collect::<BTreeSet<_>>() {
-            let stores = stores(&reader, &clusters, kind).graphql()?;
-            stores
-                .iter()
-                .filter_map(|store| reader.problem(&**store))
-                .for_each(|problem| report(ctx, &problem));
+            let sides = sides(&reader, &clusters, kind).graphql()?;
+            let stores = || sides.iter().flat_map(|side| &side.stores);
+            stores().filter_map(|store| reader.problem(&**store)).for_each(|problem| report(ctx, &problem));
             // A cluster that was never read would seem to lack everything.
-            let stores: Vec<_> = stores.into_iter().filter(|store| store.freshness(true).synced).collect();
-            if stores.len() > 1 {
-                diff.compare(&reader, &stores, &wanted, first)?;
+            let read = |side: &Side| side.stores.iter().all(|store| store.freshness(true).synced);
+            let sides: Vec<Side> = sides.into_iter().filter(read).collect();
+            if sides.len() > 1 {
+                diff.compare(&reader, &sides, &wanted, first, &mut left)?;
             }
         }
         Ok(diff)
@@ -77,23 +77,30 @@ struct Wanted {
     namespaces: Vec<String>,
 }
 
-fn stores(
-    reader: &AnyReader<'_>,
-    clusters: &BTreeSet<String>,
-    kind: &str,
-) -> Result<Vec<Arc<dyn AnyStore>>, Error> {
+/// A cluster, and its stores of a kind: none where it doesn't have the kind, several where only some namespaces are watched.
+struct Side {
+    cluster: String,
+    stores: Vec<Arc<dyn AnyStore>>,
+}
+
+fn sides(reader: &AnyReader<'_>, clusters: &BTreeSet<String>, kind: &str) -> Result<Vec<Side>, Error> {
     let of = |cluster: &String| {
-        let stores = reader.stores(cluster);
-        let exact = stores.iter().find(|store| store.kind().is_resource(kind));
-        exact.or_else(|| stores.iter().find(|store| store.kind().answers_to(kind))).map(Arc::clone)
+        let mut stores = reader.stores(cluster);
+        let exact = stores.iter().any(|store| store.kind().is_resource(kind));
+        stores.retain(
+            |store| {
+                if exact { store.kind().is_resource(kind) } else { store.kind().answers_to(kind) }
+            },
+        );
+        Side { cluster: cluster.clone(), stores }
     };
-    let found: Vec<_> = clusters.iter().filter_map(of).collect();
-    if found.is_empty() {
+    let sides: Vec<Side> = clusters.iter().map(of).collect();
+    if sides.iter().all(|side| side.stores.is_empty()) {
         return Err(Error::bad_input(format!(
             "{kind:?} is no kind that is watched; write `deployments`, `ConfigMap` or `certificates.cert-manager.io`"
         )));
     }
-    Ok(found)
+    Ok(sides)
 }
 
 /// What differs between clusters.
@@ -111,21 +118,31 @@ impl ClusterDiff {
     fn compare(
         &mut self,
         reader: &AnyReader<'_>,
-        stores: &[Arc<dyn AnyStore>],
+        sides: &[Side],
         wanted: &Wanted,
         first: usize,
+        left: &mut usize,
     ) -> async_graphql::Result<()> {
         let mut objects: BTreeMap<(String, String), Vec<(usize, SharedAny)>> = BTreeMap::new();
-        for (number, store) in stores.iter().enumerate() {
-            let spans: Vec<(Edge<'_>, Edge<'_>)> = if wanted.namespaces.is_empty() {
-                vec![(Edge::Least, Edge::Greatest)]
-            } else {
-                wanted.namespaces.iter().map(|ns| (Edge::Before(ns), Edge::After(ns))).collect()
-            };
-            for (from, to) in spans {
-                let matches = |entry: &dyn AnyEntry| wanted.labels.matches(&entry.meta().labels);
-                let (rows, more) = reader.within(&**store, None, from, to, MAX_OBJECTS, &matches);
-                self.truncated |= more;
+        let spans: Vec<(Edge<'_>, Edge<'_>)> = if wanted.namespaces.is_empty() {
+            vec![(Edge::Least, Edge::Greatest)]
+        } else {
+            wanted.namespaces.iter().map(|ns| (Edge::Before(ns), Edge::After(ns))).collect()
+        };
+        let matches = |entry: &dyn AnyEntry| wanted.labels.matches(&entry.meta().labels);
+        for (number, side) in sides.iter().enumerate() {
+            for (store, (from, to)) in
+                side.stores.iter().flat_map(|store| spans.iter().map(move |s| (store, s)))
+            {
+                let (rows, more) = reader.within(&**store, None, *from, *to, *left, &matches);
+                if more {
+                    // What isn't looked at would seem to be missing.
+                    return Err(graphql_error(&Error::bad_input(format!(
+                        "more than {MAX_OBJECTS} objects would have to be compared; choose fewer kinds, clusters or \
+                         namespaces, or give a selector"
+                    ))));
+                }
+                *left -= rows.len();
                 for entry in rows.into_iter().filter(|entry| !is_own(&**entry)) {
                     let key = (entry.meta().namespace.to_string(), entry.meta().name.to_string());
                     objects.entry(key).or_default().push((number, entry));
@@ -133,7 +150,7 @@ impl ClusterDiff {
             }
         }
         self.compared += objects.len();
-        let clusters: Vec<String> = stores.iter().map(|store| store.cluster().to_string()).collect();
+        let clusters: Vec<String> = sides.iter().map(|side| side.cluster.clone()).collect();
         for ((namespace, name), found) in objects {
             let Some(difference) = ObjectDiff::of(&clusters, &namespace, &name, found)? else { continue };
             if self.differences.len() == first {
@@ -247,7 +264,12 @@ fn is_own(entry: &dyn AnyEntry) -> bool {
 }
 
 /// Annotations that controllers and tools write for themselves.
-const NOT_COMPARED: [&str; 3] = [
+const NOT_COMPARED: [&str; 8] = [
+    "pv.kubernetes.io/bind-completed",
+    "pv.kubernetes.io/bound-by-controller",
+    "volume.kubernetes.io/selected-node",
+    "volume.kubernetes.io/storage-provisioner",
+    "volume.beta.kubernetes.io/storage-provisioner",
     "kubectl.kubernetes.io/last-applied-configuration",
     "deployment.kubernetes.io/revision",
     "control-plane.alpha.kubernetes.io/leader",
@@ -263,6 +285,20 @@ fn normalise(object: &mut Value) {
             annotations.retain(|key, _| !NOT_COMPARED.contains(&key.as_str()));
         }
         metadata.retain(|_, value| value.as_object().is_none_or(|map| !map.is_empty()));
+    }
+    // A job's selector and labels are its own uid.
+    if fields.get("kind").is_some_and(|kind| kind == "Job") {
+        if let Some(Value::Object(spec)) = fields.get_mut("spec") {
+            spec.remove("selector");
+            if let Some(Value::Object(labels)) =
+                spec.get_mut("template").and_then(|t| t.pointer_mut("/metadata/labels"))
+            {
+                labels.retain(|key, _| !key.ends_with("controller-uid"));
+            }
+        }
+        if let Some(Value::Object(labels)) = fields.get_mut("metadata").and_then(|m| m.get_mut("labels")) {
+            labels.retain(|key, _| !key.ends_with("controller-uid"));
+        }
     }
     // What each API server assigns.
     if let Some(Value::Object(spec)) = fields.get_mut("spec") {

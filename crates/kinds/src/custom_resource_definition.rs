@@ -224,9 +224,16 @@ impl CustomResourceDefinitionDetail {
 #[Object]
 impl CustomResourceDefinitionDetail {
     /// The objects of the kind, if it is watched.
-    async fn instances(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<CustomResource>>> {
+    async fn instances(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 100, desc = "How many at most.")] limit: i32,
+    ) -> async_graphql::Result<Vec<Resource<CustomResource>>> {
         let entry = &self.0.entry;
-        viewer::referrers(ctx, &entry.cluster, &custom::DEFINITION, "", &entry.meta.name).await
+        let mut found =
+            viewer::referrers(ctx, &entry.cluster, &custom::DEFINITION, "", &entry.meta.name).await?;
+        found.truncate(usize::try_from(limit).unwrap_or(0));
+        Ok(found)
     }
 
     /// The API group, such as `cert-manager.io`.

@@ -235,7 +235,7 @@ impl Status<'_> {
         };
         let sidecars = self.init_container_statuses.iter().filter(is_sidecar);
         let counts = self.container_statuses.iter().chain(sidecars).map(|status| status.restart_count);
-        counts.fold(0, i32::saturating_add)
+        counts.sum()
     }
 
     fn ready(&self) -> bool {
@@ -307,13 +307,8 @@ impl Kind for Pod {
         let (placed, status) = (text.spec.0, text.status.0);
         let uses = placed.spec.uses();
         let names = |names: std::collections::BTreeSet<&str>| names.into_iter().map(Istr::new).collect();
-        let images: std::collections::BTreeSet<&str> = placed
-            .spec
-            .containers
-            .iter()
-            .chain(&*placed.spec.init_containers)
-            .filter_map(|container| container.image.as_deref())
-            .collect();
+        let images: std::collections::BTreeSet<&str> =
+            placed.spec.containers.iter().filter_map(|container| container.image.as_deref()).collect();
         let phase = match status.phase.as_deref() {
             Some("Running") => PodPhase::Running,
             Some("Succeeded") => PodPhase::Succeeded,
@@ -543,7 +538,7 @@ impl PodDetail {
         self.columns().restarts
     }
 
-    /// The images that the containers and init containers ask for, each once.
+    /// The images that the containers ask for, each once.
     async fn images(&self) -> Vec<&str> {
         self.columns().images.iter().map(|image| &**image).collect()
     }

@@ -138,8 +138,12 @@ impl SecretDetail {
 
     /// The objects that use the secret: pods, the templates of workloads, service accounts, ingresses …; 1000 at
     /// most.
-    async fn used_by(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<AnyResource>> {
-        viewer::users(ctx, &self.0.entry)
+    async fn used_by(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 100, desc = "How many at most.")] limit: i32,
+    ) -> async_graphql::Result<Vec<AnyResource>> {
+        viewer::users(ctx, &self.0.entry, limit)
     }
 }
 

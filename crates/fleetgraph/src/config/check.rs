@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, net::SocketAddr, path::Path};
 
-use fleetgraph_core::{ClusterId, KindMeta};
+use fleetgraph_core::{ClusterId, Kind as _, KindMeta};
 
 use super::{
     AuthMethod, ClusterConfig, Config,
@@ -69,6 +69,16 @@ impl<'a> Check<'a> {
             }) {
                 self.refuse_at(at("path"), error.message);
             }
+        }
+        let definitions = &kinds::CustomResourceDefinition::META;
+        if config.enable_custom_resources
+            && !config.watch_resources.is_empty()
+            && !config.watch_resources.iter().any(|name| definitions.answers_to(name))
+        {
+            self.refuse(
+                "watch_resources",
+                "must have `customresourcedefinitions` too: `enable_custom_resources` reads them to know what there is",
+            );
         }
         if !config.enable_custom_resources
             && !(config.custom_resource_definitions.is_empty()

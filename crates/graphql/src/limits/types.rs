@@ -15,7 +15,7 @@ pub(super) const SIZE_ARGUMENTS: [&str; 3] = ["first", "last", "limit"];
 pub(super) const KEY_ARGUMENTS: [&str; 2] = ["representations", "ids"];
 
 /// The fields of a connection that have its `first` objects.
-pub(super) const CONNECTION_LISTS: [&str; 2] = ["edges", "nodes"];
+pub(super) const CONNECTION_LISTS: [&str; 3] = ["edges", "nodes", "differences"];
 
 /// The introspection system (GraphQL, 4.2), which no SDL contains.
 const INTROSPECTION: &str = "

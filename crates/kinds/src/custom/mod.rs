@@ -9,6 +9,7 @@
 //! They share one Rust type. What tells them apart is the [`KindMeta`] that each of their stores has.
 
 mod detail;
+mod health;
 mod kind;
 mod path;
 mod printer;
@@ -16,15 +17,14 @@ mod watcher;
 
 use std::sync::Arc;
 
-use fleetgraph_core::{EdgeType, Health, HealthState, IndexKey, Kind, KindMeta, Meta, Relation};
+use fleetgraph_core::{EdgeType, Health, IndexKey, Kind, KindMeta, Meta, Relation};
 use serde::Deserialize;
 
 use crate::{
-    conditions::{ConditionText, condition},
     filter::ResourceFilter,
     refs::{Refs, RefsBuilder},
     resource::{self, MaybeInNamespace, ResourceKind},
-    text::{List, Part},
+    text::Part,
 };
 
 pub use detail::CustomResourceDetail;
@@ -54,99 +54,15 @@ struct Text {
     #[serde(default)]
     metadata: Part<Generation>,
     #[serde(default)]
-    spec: Part<Lenient<Spec>>,
+    spec: serde_json::Value,
     #[serde(default)]
-    status: Part<Lenient<Status>>,
-}
-
-/// Where nobody promises a form: a part that isn't as expected counts as missing.
-#[derive(Default)]
-struct Lenient<T>(T);
-
-impl<'de, T: serde::de::DeserializeOwned + Default> Deserialize<'de> for Lenient<T> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = serde_json::Value::deserialize(deserializer)?;
-        Ok(Self(serde_json::from_value(value).unwrap_or_default()))
-    }
+    status: serde_json::Value,
 }
 
 #[derive(Deserialize, Default)]
 struct Generation {
     #[serde(default)]
     generation: Option<i64>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Spec {
-    suspend: Option<bool>,
-    paused: Option<bool>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct Status {
-    observed_generation: Option<i64>,
-    conditions: List<ConditionText>,
-    health: Option<Judged>,
-    phase: Option<String>,
-}
-
-/// The health that Argo CD's own resources carry.
-#[derive(Deserialize)]
-struct Judged {
-    status: String,
-}
-
-/// By the conventions that controllers follow: <https://github.com/kubernetes-sigs/cli-utils/tree/master/pkg/kstatus>,
-/// and what Argo CD and Flux write into their own resources.
-fn health(generation: Option<i64>, spec: &Spec, status: &Status) -> Health {
-    if spec.suspend == Some(true) || spec.paused == Some(true) {
-        return Health::suspended("Suspended");
-    }
-    if let Some(judged) = &status.health {
-        let state = match judged.status.as_str() {
-            "Healthy" => HealthState::Healthy,
-            "Progressing" => HealthState::Progressing,
-            "Suspended" => HealthState::Suspended,
-            "Degraded" => HealthState::Degraded,
-            "Missing" => HealthState::Missing,
-            _ => HealthState::Unknown,
-        };
-        return Health::new(state, "");
-    }
-    let is = |kind: &str, wanted: &str| {
-        condition(&status.conditions, kind).filter(|condition| condition.status == wanted)
-    };
-    let reason = |condition: &ConditionText| condition.reason.clone().filter(|reason| !reason.is_empty());
-    for kind in ["Stalled", "Failed", "Degraded"] {
-        if let Some(condition) = is(kind, "True") {
-            return Health::degraded(reason(condition).as_deref().unwrap_or(kind));
-        }
-    }
-    if let (Some(wanted), Some(seen)) = (generation, status.observed_generation)
-        && seen < wanted
-    {
-        return Health::progressing("NotObserved");
-    }
-    if let Some(condition) = is("Reconciling", "True") {
-        return Health::progressing(reason(condition).as_deref().unwrap_or("Reconciling"));
-    }
-    for kind in ["Ready", "Available", "Healthy", "Synced", "Established", "Succeeded"] {
-        if let Some(condition) = is(kind, "False") {
-            return Health::degraded(reason(condition).as_deref().unwrap_or(&format!("Not{kind}")));
-        }
-        if let Some(condition) = is(kind, "Unknown") {
-            return Health::progressing(reason(condition).as_deref().unwrap_or(kind));
-        }
-    }
-    match status.phase.as_deref() {
-        Some(phase @ ("Failed" | "Error" | "Degraded" | "Lost")) => Health::degraded(phase),
-        Some(phase @ ("Pending" | "Creating" | "Provisioning" | "Updating" | "Deleting")) => {
-            Health::progressing(phase)
-        }
-        _ => Health::healthy(),
-    }
 }
 
 /// API groups that come with Kubernetes: their kinds have no definition in the cluster.
@@ -212,7 +128,7 @@ impl Kind for CustomResource {
                 }
             }
         }
-        let health = health(text.metadata.generation, &text.spec.0.0, &text.status.0.0);
+        let health = health::of(text.metadata.generation, &text.spec, &text.status);
         Ok(Columns { kind, health, refs: refs.build() })
     }
 
