@@ -235,7 +235,7 @@ impl Status<'_> {
         };
         let sidecars = self.init_container_statuses.iter().filter(is_sidecar);
         let counts = self.container_statuses.iter().chain(sidecars).map(|status| status.restart_count);
-        counts.sum()
+        counts.fold(0, i32::saturating_add)
     }
 
     fn ready(&self) -> bool {
