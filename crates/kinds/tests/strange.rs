@@ -2,7 +2,6 @@
 //! may panic, and what is only missing may not cost an object its place in the store.
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
-#![expect(clippy::print_stderr, reason = "what was seen is part of a test's output")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

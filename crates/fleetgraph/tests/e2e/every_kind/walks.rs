@@ -418,14 +418,13 @@ async fn users(walk: &mut Walk) {
         let node = |node: &Value| pod["spec"]["nodeName"] == name(node);
         walk.leads_to(("pod", name(&pod), "node"), "nodes", node).await;
     }
-    for (kind, plural, name, path) in [
-        ("deployment", "deployments", "web", ""),
-        ("statefulSet", "statefulsets", "db", ""),
-        ("daemonSet", "daemonsets", "agent", ""),
-        ("job", "jobs", "count", ""),
-        ("cronJob", "cronjobs", "nightly", ""),
+    for (kind, plural, name) in [
+        ("deployment", "deployments", "web"),
+        ("statefulSet", "statefulsets", "db"),
+        ("daemonSet", "daemonsets", "agent"),
+        ("job", "jobs", "count"),
+        ("cronJob", "cronjobs", "nightly"),
     ] {
-        assert!(path.is_empty());
         let object = walk.kubectl(&format!("{plural} {name}")).await.remove(0);
         let label = |other: &Value| other["metadata"]["name"].as_str().unwrap().to_owned();
         walk.finds((kind, name, "configMaps"), "configmaps", |map| {
