@@ -17,12 +17,58 @@ mod search;
 mod subscription;
 mod watch;
 
-use async_graphql::{EmptyMutation, SDLExportOptions, SchemaBuilder};
+use std::sync::Arc;
+
+use async_graphql::{Data, EmptyMutation, Executor, Request, Response, SDLExportOptions, SchemaBuilder};
+use futures::{future::BoxFuture, stream::BoxStream};
 
 pub use kinds::Viewer;
 
 /// The roots of the schema.
-pub type Schema = async_graphql::Schema<query::Query, EmptyMutation, subscription::Subscription>;
+type Roots = async_graphql::Schema<query::Query, EmptyMutation, subscription::Subscription>;
+
+/// The schema, ready to execute. Cheap to clone.
+///
+/// The roots are generic over every kind, and whoever executes them has all resolvers compiled into itself. Here they
+/// are behind boxed futures, so that this crate compiles them once, and the program that serves them not again.
+#[derive(Clone)]
+pub struct Schema(Roots);
+
+impl Schema {
+    /// The SDL, as a server tells it.
+    #[must_use]
+    pub fn sdl(&self) -> String {
+        self.0.sdl()
+    }
+
+    /// Executes a query or a mutation.
+    pub fn execute(&self, request: impl Into<Request>) -> BoxFuture<'static, Response> {
+        executed(self.0.clone(), request.into())
+    }
+
+    /// Executes any operation; a query or a mutation gives one response.
+    pub fn execute_stream(&self, request: impl Into<Request>) -> BoxStream<'static, Response> {
+        streamed(&self.0, request.into(), None)
+    }
+}
+
+fn executed(roots: Roots, request: Request) -> BoxFuture<'static, Response> {
+    Box::pin(async move { roots.execute(request).await })
+}
+
+fn streamed(roots: &Roots, request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Response> {
+    Executor::execute_stream(roots, request, session)
+}
+
+impl Executor for Schema {
+    fn execute(&self, request: Request) -> impl Future<Output = Response> + Send {
+        executed(self.0.clone(), request)
+    }
+
+    fn execute_stream(&self, request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Response> {
+        streamed(&self.0, request, session)
+    }
+}
 
 /// What resolvers need to know of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,11 +88,11 @@ impl Default for SchemaSettings {
 /// The schema. Each request has to carry a [`Viewer`] in its data.
 #[must_use]
 pub fn schema(settings: SchemaSettings) -> Schema {
-    builder().data(settings).finish()
+    Schema(builder().data(settings).finish())
 }
 
 fn builder() -> SchemaBuilder<query::Query, EmptyMutation, subscription::Subscription> {
-    Schema::build(query::Query::default(), EmptyMutation, subscription::Subscription::default())
+    Roots::build(query::Query::default(), EmptyMutation, subscription::Subscription::default())
         .enable_federation()
         .enable_subscription_in_federation()
         // Our own limits run before execution; these would only repeat them.
@@ -56,7 +102,7 @@ fn builder() -> SchemaBuilder<query::Query, EmptyMutation, subscription::Subscri
 /// The schema's SDL for a federation gateway.
 #[must_use]
 pub fn federation_sdl() -> String {
-    schema(SchemaSettings::default()).sdl_with_options(
+    schema(SchemaSettings::default()).0.sdl_with_options(
         SDLExportOptions::new()
             .federation()
             .compose_directive()

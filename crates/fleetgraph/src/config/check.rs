@@ -80,10 +80,9 @@ impl<'a> Check<'a> {
                 "must have `customresourcedefinitions` too: `enable_custom_resources` reads them to know what there is",
             );
         }
-        if !config.enable_custom_resources
-            && !(config.custom_resource_definitions.is_empty()
-                && config.custom_resource_references.is_empty())
-        {
+        let says_something =
+            !config.custom_resource_definitions.is_empty() || !config.custom_resource_references.is_empty();
+        if says_something && !config.enable_custom_resources {
             self.refuse(
                 "enable_custom_resources",
                 "must be true for `custom_resource_definitions` and `custom_resource_references` to mean anything",

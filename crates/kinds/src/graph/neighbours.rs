@@ -115,6 +115,10 @@ impl<'a> Neighbours<'a> {
     ) -> Vec<(EdgeType, Reason)> {
         let mut cuts = Vec::new();
         let all = |_: &dyn AnyEntry| true;
+        // An owner in another namespace is none; the garbage collector does not follow it either.
+        let owned = |source: &dyn AnyEntry| {
+            entry.meta().namespace.is_empty() || source.meta().namespace == entry.meta().namespace
+        };
         let mut follow = |edge: EdgeType,
                           store: &dyn AnyStore,
                           key: IndexKey<'_>,
@@ -138,7 +142,7 @@ impl<'a> Neighbours<'a> {
         let (kind, meta) = (entry.kind(), entry.meta());
         let named = format!("{}/{}", kind.kind, meta.name);
         for store in &self.stores {
-            follow(EdgeType::OwnedBy, &**store, IndexKey::Owner(&meta.uid), &all);
+            follow(EdgeType::OwnedBy, &**store, IndexKey::Owner(&meta.uid), &owned);
             for relation in store.relations() {
                 let name = if relation.to.is_empty() {
                     &named

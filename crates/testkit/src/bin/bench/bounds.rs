@@ -1,7 +1,11 @@
 //! What must hold, whatever the machine.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
+use crate::calls::Calls;
+use crate::figure::Figure;
 use crate::memory::Growth;
 
 /// Times that a list of all pods is faster than the API server's own.
@@ -11,7 +15,7 @@ const MEMORY: u64 = 40_000_000;
 
 #[derive(Debug, Clone)]
 pub struct Bound {
-    pub what: &'static str,
+    pub what: String,
     pub measured: String,
     pub wanted: String,
     pub holds: bool,
@@ -25,10 +29,32 @@ impl Bound {
 
 pub fn list(times_faster: f64) -> Bound {
     Bound {
-        what: "list of all pods against the API server's JSON list",
+        what: "list of all pods against the API server's JSON list".to_owned(),
         measured: format!("{times_faster:.1} times faster"),
         wanted: format!("at least {LIST_TIMES_FASTER} times"),
         holds: times_faster >= LIST_TIMES_FASTER,
+    }
+}
+
+/// A figure that has to be faster than its reference, by the medians.
+pub fn faster(what: String, figure: &Figure, times: f64) -> Bound {
+    let ratio = figure.ratio().unwrap_or(0.0);
+    Bound {
+        what,
+        measured: format!("{ratio:.1} times faster"),
+        wanted: format!("at least {times} times"),
+        holds: ratio >= times,
+    }
+}
+
+/// What was asked of the cluster while walks were answered.
+pub fn calls(what: String, calls: &Calls, clusters: usize, within: Duration) -> Bound {
+    let beside = calls.beside_probes(clusters, within);
+    Bound {
+        what,
+        measured: format!("{beside} ({calls} in {:.1} s, with the health prober's)", within.as_secs_f64()),
+        wanted: "none".to_owned(),
+        holds: beside == 0,
     }
 }
 
@@ -37,7 +63,7 @@ pub fn memory(growth: &Growth) -> Bound {
     let [started, asked] = growth.beyond();
     let worse = started.max(asked);
     Bound {
-        what: "resident memory beyond the empty server",
+        what: "resident memory beyond the empty server".to_owned(),
         measured: format!("{:.1} MB ({:.1} MiB)", worse as f64 / 1e6, worse as f64 / 1_048_576.0),
         wanted: format!("at most {} MB ({:.1} MiB)", MEMORY / 1_000_000, MEMORY as f64 / 1_048_576.0),
         holds: worse <= MEMORY,
@@ -64,5 +90,16 @@ mod tests {
         assert!(list(20.0).holds);
         assert!(!list(19.99).holds);
         assert!(!list(f64::NAN).holds);
+    }
+
+    #[test]
+    fn a_figure_without_a_ratio_is_not_faster() {
+        use crate::figure::{Reference, Times};
+        let figure = Figure::new("search", Times::of_millis(vec![10.0]));
+        assert!(!faster(String::new(), &figure, 5.0).holds);
+        let against =
+            |millis| figure.clone().against(&Reference::new("scan", Times::of_millis(vec![millis])));
+        assert!(faster(String::new(), &against(50.0), 5.0).holds);
+        assert!(!faster(String::new(), &against(49.0), 5.0).holds);
     }
 }

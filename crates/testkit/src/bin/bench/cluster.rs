@@ -10,7 +10,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Service;
 use kube::api::{ListParams, PostParams};
 use kube::{Api, Client, ResourceExt};
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::{ControlPlane, Options, seed};
 
 use crate::api;
@@ -20,10 +20,10 @@ pub const ID: &str = "bench";
 
 pub struct Cluster {
     pub client: Client,
-    /// fleetgraph's configuration file.
+    /// fleetgraph's configuration file, with this cluster alone.
     pub config: PathBuf,
-    _plane: ControlPlane,
-    _dir: tempfile::TempDir,
+    plane: ControlPlane,
+    dir: tempfile::TempDir,
 }
 
 /// A pod as the API server lists it, in the fields that fleetgraph is asked for.
@@ -45,15 +45,26 @@ pub type Pods = BTreeMap<String, Listed>;
 impl Cluster {
     pub async fn start() -> Result<Self> {
         let plane = ControlPlane::start(Options::bare(ID)).await?;
-        let dir = tempfile::tempdir()?;
-        let config = dir.path().join("fleetgraph.yaml");
-        let cluster = json!({
-            "id": ID, "auth_method": "kubeconfig", "kubeconfig_path": plane.kubeconfig_file(),
-        });
+        let client = plane.admin_client().await?;
+        let mut this = Self { client, config: PathBuf::new(), plane, dir: tempfile::tempdir()? };
+        this.config = this.configured("one.yaml", [ID.to_owned()])?;
+        Ok(this)
+    }
+
+    /// A configuration file in which so many clusters, `c0` and so on, all lead here.
+    pub fn fleet(&self, clusters: usize) -> Result<PathBuf> {
+        self.configured("fleet.yaml", (0..clusters).map(|number| format!("c{number}")))
+    }
+
+    fn configured(&self, file: &str, ids: impl IntoIterator<Item = String>) -> Result<PathBuf> {
+        let kubeconfig = self.plane.kubeconfig_file();
+        let cluster = |id| json!({ "id": id, "auth_method": "kubeconfig", "kubeconfig_path": kubeconfig });
+        let clusters: Vec<Value> = ids.into_iter().map(cluster).collect();
         // JSON is YAML. Nobody has to take notice of a drain here, and telemetry goes nowhere.
-        let text = json!({ "clusters": [cluster], "http": { "drain_delay": "0s" } });
+        let text = json!({ "clusters": clusters, "http": { "drain_delay": "0s" } });
+        let config = self.dir.path().join(file);
         std::fs::write(&config, text.to_string())?;
-        Ok(Self { client: plane.admin_client().await?, config, _plane: plane, _dir: dir })
+        Ok(config)
     }
 
     /// Writes the pods, and a service for each of their deployments. Returns them as the API server lists them.

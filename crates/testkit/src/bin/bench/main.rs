@@ -4,22 +4,27 @@
 //! ```text
 //! a control plane ── nothing in it ─ fleetgraph ─ resident memory
 //!       │
-//!       └ 10,000 pods ─ fleetgraph ─┬─ start · resident memory · lists · look-ups · pages · relations · events
-//!                                   └─ the same questions to the API server
+//!       ├ 10,000 pods ─ fleetgraph ─┬─ start · resident memory · lists · look-ups · pages · relations · events
+//!       │                           └─ the same questions to the API server
+//!       └ ten times ─── fleetgraph ─┬─ searches and counts over 100,000 pods
+//!                                   └─ the time to go over the same bytes
 //! ```
 //!
-//! It ends with status 1 when one of the two bounds doesn't hold: 20 times the API server's list, 40 MB for the pods.
+//! It ends with status 1 when one of the bounds doesn't hold (`bounds.rs`, `fleet.rs`).
 
 mod api;
 mod bounds;
+mod calls;
 mod cluster;
 mod events;
 mod figure;
+mod fleet;
 mod machine;
 mod memory;
 mod processor;
 mod questions;
 mod report;
+mod scan;
 mod server;
 mod socket;
 
@@ -82,7 +87,7 @@ async fn measure(arguments: &Arguments) -> Result<report::Report> {
 
     report::progress("measuring the server of an empty cluster")?;
     let server = Server::start(&arguments.fleetgraph, &cluster.config).await?;
-    server.fresh(0).await?;
+    server.fresh(0, 1).await?;
     let mut empty = vec![memory::settled(server.pid()).await?];
     questions::warm_up(&server).await?;
     empty.push(memory::settled(server.pid()).await?);
@@ -95,7 +100,7 @@ async fn measure(arguments: &Arguments) -> Result<report::Report> {
     let (mut starts, mut used) = (Vec::new(), Vec::new());
     let server = loop {
         let server = Server::start(&arguments.fleetgraph, &cluster.config).await?;
-        starts.push(server.fresh(pods.len()).await?);
+        starts.push(server.fresh(pods.len(), 1).await?);
         used.push(processor::used(server.pid())?);
         if starts.len() == STARTS {
             break server;
@@ -113,17 +118,22 @@ async fn measure(arguments: &Arguments) -> Result<report::Report> {
     let fast_enough = lists.ratio();
     figures.extend(lists.figures);
     figures.extend(questions::others(&server, &cluster.client, &pods).await?);
+    let (walks, no_calls) = questions::walks(&server, &cluster.client).await?;
+    figures.push(walks);
     report::progress("changing pods")?;
     figures.extend(events::measure(&server, &cluster.client, &pods).await?);
 
     let served = memory::settled(server.pid()).await?;
     server.stop().await?;
     let growth = Growth::new(&empty, synced, served)?;
-    let bounds = vec![bounds::list(fast_enough), bounds::memory(&growth)];
+    let fleet = fleet::measure(&arguments.fleetgraph, &cluster, &pods).await?;
+    let mut bounds = vec![bounds::list(fast_enough), bounds::memory(&growth), no_calls];
+    bounds.extend(fleet.bounds.iter().cloned());
     Ok(report::Report {
         machine: machine::Machine::read(&cluster).await?,
         pods: pods.len(),
         figures,
+        fleet,
         growth,
         bounds,
     })

@@ -1,19 +1,22 @@
 //! Questions to fleetgraph, and what the API server takes to answer the same. Each answer is checked: a quick wrong
 //! answer is no figure.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use kube::Client;
 use serde_json::Value;
 
 use crate::api::{self, PODS};
+use crate::bounds::{self, Bound};
 use crate::cluster::{APP, ID, Listed, Pods};
 use crate::figure::{Figure, Reference, Times};
 use crate::server::{self, Server};
 
 const LIST: &str = "{ pods { id name nodeName phase podIP startedAt } }";
-const RELATIONS: &str = "{ pods(limit: 1000) { name node { name } ownedBy { name } services { name } } }";
+/// pod → owner → owner → node → services
+const RELATIONS: &str = "{ pods(limit: 1000) { name ownedBy { ... on ReplicaSet { name ownedBy { kind name } } } \
+    node { name } services { name } } }";
 
 /// How often fleetgraph is asked.
 const LISTS: usize = 100;
@@ -126,13 +129,12 @@ fn same(pods: &Pods, data: &Value) -> Result<()> {
     Ok(())
 }
 
-/// Look-ups, pages, a selection, a walk.
+/// Look-ups, pages, a selection.
 pub async fn others(server: &Server, client: &Client, pods: &Pods) -> Result<Vec<Figure>> {
     Ok(vec![
         look_ups(server, client, pods).await?,
         pages(server, client, pods).await?,
         selections(server, client, pods).await?,
-        walks(server, client).await?,
     ])
 }
 
@@ -201,10 +203,16 @@ async fn selections(server: &Server, client: &Client, pods: &Pods) -> Result<Fig
     Ok(Figure::new(what, ours.into()).against(&Reference::new("API server: GET pods, labelSelector", theirs)))
 }
 
-/// The API server has no such question: whoever wants the answer reads four lists and joins them. Joining isn't
-/// counted.
-async fn walks(server: &Server, client: &Client) -> Result<Figure> {
-    let lists = ["/api/v1/pods?limit=1000", "/api/v1/nodes", "/apis/apps/v1/replicasets", "/api/v1/services"];
+/// Walks over 1,000 pods, and that no request reaches the cluster meanwhile. The API server has no such question:
+/// whoever wants the answer reads five lists and joins them. Joining isn't counted.
+pub async fn walks(server: &Server, client: &Client) -> Result<(Figure, Bound)> {
+    let lists = [
+        "/api/v1/pods?limit=1000",
+        "/api/v1/nodes",
+        "/apis/apps/v1/replicasets",
+        "/apis/apps/v1/deployments",
+        "/api/v1/services",
+    ];
     let mut theirs = Vec::new();
     for _ in 0..SLOW_REFERENCES {
         let mut all = Duration::ZERO;
@@ -214,22 +222,31 @@ async fn walks(server: &Server, client: &Client) -> Result<Figure> {
         theirs.push(all);
     }
     let mut ours = Vec::new();
+    let (begun, before) = (Instant::now(), server.calls().await?);
     for _ in 0..WALKS {
         let answer = server.ask(RELATIONS).await?;
         let data = server::data(RELATIONS, &answer.bytes())?;
         let rows = data["pods"].as_array().context("pods are a list")?;
         let whole = |row: &Value| {
-            let named = |field: &str| row[field]["name"].is_string();
-            named("node")
-                && named("ownedBy")
+            let named = |object: &Value| object["name"].is_string();
+            named(&row["node"])
+                && named(&row["ownedBy"])
+                && row["ownedBy"]["ownedBy"]["kind"] == "Deployment"
                 && row["services"].as_array().is_some_and(|found| found.len() == 1)
         };
         ensure!(rows.len() == 1000 && rows.iter().all(whole), "a walk is incomplete");
         ours.push(answer.took);
     }
     let reference = Reference::new(
-        "API server: GET pods, limit=1000; nodes; replica sets; services",
+        "API server: GET pods, limit=1000; nodes; replica sets; deployments; services",
         Times::from(theirs),
     );
-    Ok(Figure::new(RELATIONS, ours.into()).against(&reference))
+    let bound = bounds::calls(
+        format!("requests to the cluster during {WALKS} walks over 1,000 pods"),
+        &server.calls().await?.since(&before),
+        1,
+        begun.elapsed(),
+    );
+    let what = "walk over 1,000 pods: pod → owner → owner, node, services";
+    Ok((Figure::new(what, ours.into()).against(&reference), bound))
 }

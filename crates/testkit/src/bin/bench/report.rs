@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     bounds::Bound,
     figure::{Figure, Times},
+    fleet::{CLUSTERS, Fleet},
     machine::Machine,
     memory::{Growth, Resident},
 };
@@ -16,6 +17,7 @@ pub struct Report {
     pub machine: Machine,
     pub pods: usize,
     pub figures: Vec<Figure>,
+    pub fleet: Fleet,
     pub growth: Growth,
     pub bounds: Vec<Bound>,
 }
@@ -35,6 +37,7 @@ impl Report {
             "machine": self.machine.json(),
             "pods": self.pods,
             "figures": self.figures.iter().map(Figure::json).collect::<Vec<_>>(),
+            "fleet": self.fleet.json(),
             "memory": self.growth.json(),
             "bounds": self.bounds.iter().map(Bound::json).collect::<Vec<_>>(),
         })
@@ -43,14 +46,14 @@ impl Report {
     pub fn print(&self) -> Result<()> {
         let mut out = io::stdout().lock();
         writeln!(out, "\n{} pods, one cluster. {}\n", self.pods, self.machine)?;
-        writeln!(out, "{:<76}{:>6}{:>11}{:>11}{:>9}", "times", "n", "p50 ms", "p99 ms", "faster")?;
-        for figure in &self.figures {
-            let ratio = figure.ratio().map_or(String::new(), |ratio| format!("{ratio:.1} x"));
-            line(&mut out, &figure.what, &figure.times, &ratio)?;
-            if let Some(reference) = &figure.reference {
-                line(&mut out, &format!("    {}", reference.what), &reference.times, "")?;
-            }
-        }
+        table(&mut out, &self.figures)?;
+        let Fleet { pods, bytes, resident, figures, .. } = &self.fleet;
+        let (json, resident) = (*bytes as f64 / 1e6, resident.all as f64 / 1e6);
+        writeln!(
+            out,
+            "\n{pods} pods, {CLUSTERS} clusters: {json:.0} MB of JSON, {resident:.0} MB in fleetgraph\n"
+        )?;
+        table(&mut out, figures)?;
         writeln!(
             out,
             "\n{:<76}{:>12}{:>12}{:>13}",
@@ -74,6 +77,18 @@ impl Report {
         }
         Ok(out.flush()?)
     }
+}
+
+fn table(out: &mut impl Write, figures: &[Figure]) -> Result<()> {
+    writeln!(out, "{:<76}{:>6}{:>11}{:>11}{:>9}", "times", "n", "p50 ms", "p99 ms", "faster")?;
+    for figure in figures {
+        let ratio = figure.ratio().map_or(String::new(), |ratio| format!("{ratio:.1} x"));
+        line(out, &figure.what, &figure.times, &ratio)?;
+        if let Some(reference) = &figure.reference {
+            line(out, &format!("    {}", reference.what), &reference.times, "")?;
+        }
+    }
+    Ok(())
 }
 
 fn line(out: &mut impl Write, what: &str, times: &Times, ratio: &str) -> Result<()> {

@@ -13,15 +13,17 @@ use serde_json::{Value, json};
 use testkit::process::{Launch, Process};
 
 use crate::api::Answer;
+use crate::calls::Calls;
 
 const POLL: Duration = Duration::from_millis(10);
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 const FRESHNESS: &str = "{ clusters { freshness { kind state objects } } }";
 
 pub struct Server {
     process: Process,
     started: Instant,
     pub address: SocketAddr,
+    metrics: SocketAddr,
     client: Client<HttpConnector, Full<Bytes>>,
     _dir: tempfile::TempDir,
 }
@@ -41,23 +43,28 @@ impl Server {
             env: Vec::new(),
             log: Some(log.clone()),
         })?;
-        let address = listening(&mut process, &log).await?;
+        let metrics = listening(&mut process, &log, "metrics").await?;
+        let address = listening(&mut process, &log, "GraphQL").await?;
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Ok(Self { process, started, address, client, _dir: dir })
+        Ok(Self { process, started, address, metrics, client, _dir: dir })
     }
 
     pub fn pid(&self) -> u32 {
         self.process.id()
     }
 
-    /// Waits until every kind is live, with so many pods. Gives the time since the start of the process.
-    pub async fn fresh(&self, pods: usize) -> Result<Duration> {
+    /// Waits until every kind is live in so many clusters, with so many pods in each. Gives the time since the start
+    /// of the process.
+    pub async fn fresh(&self, pods: usize, clusters: usize) -> Result<Duration> {
+        let fresh = |cluster: &Value| {
+            let kinds = cluster["freshness"].as_array().map_or(&[][..], Vec::as_slice);
+            let live = kinds.iter().all(|kind| kind["state"] == "LIVE");
+            live && kinds.iter().any(|kind| kind["kind"] == "Pod" && kind["objects"] == pods)
+        };
         loop {
             let data = self.data(FRESHNESS).await?;
-            let kinds = data["clusters"][0]["freshness"].as_array().map_or(&[][..], Vec::as_slice);
-            let live = kinds.iter().all(|kind| kind["state"] == "LIVE");
-            let complete = kinds.iter().any(|kind| kind["kind"] == "Pod" && kind["objects"] == pods);
-            if live && complete {
+            let all = data["clusters"].as_array().map_or(&[][..], Vec::as_slice);
+            if all.len() == clusters && all.iter().all(fresh) {
                 return Ok(self.started.elapsed());
             }
             ensure!(self.started.elapsed() < PATIENCE, "fleetgraph is not live after {PATIENCE:?}: {data}");
@@ -79,6 +86,16 @@ impl Server {
     /// The data of a question that must be answered without an error.
     pub async fn data(&self, query: &str) -> Result<Value> {
         data(query, &self.ask(query).await?.bytes())
+    }
+
+    /// Its requests to clusters so far.
+    pub async fn calls(&self) -> Result<Calls> {
+        let request = http::Request::get(format!("http://{}/metrics", self.metrics)).body(Full::default())?;
+        let response = self.client.request(request).await?;
+        let answer = Answer::read(Instant::now(), response).await?;
+        let calls = Calls::parse(&String::from_utf8(answer.bytes())?)?;
+        ensure!(!calls.is_empty(), "the metrics have no requests to clusters, though there were some");
+        Ok(calls)
     }
 
     /// Lets it end as on a signal.
@@ -105,15 +122,15 @@ pub fn data(query: &str, answer: &[u8]) -> Result<Value> {
     Ok(answer["data"].take())
 }
 
-/// The address that the log names.
-async fn listening(process: &mut Process, log: &PathBuf) -> Result<SocketAddr> {
+/// The address that the log names of one of its servers.
+async fn listening(process: &mut Process, log: &PathBuf, what: &str) -> Result<SocketAddr> {
+    let message = format!("the {what} server listens");
     let deadline = Instant::now() + PATIENCE;
     loop {
         let text = std::fs::read_to_string(log).unwrap_or_default();
         let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let named = |line: Value| {
-            (line["message"] == "the GraphQL server listens")
-                .then(|| line["fields"]["address"].as_str()?.parse().ok())?
+            (line["message"] == *message).then(|| line["fields"]["address"].as_str()?.parse().ok())?
         };
         if let Some(address) = lines.filter_map(named).next() {
             return Ok(address);
