@@ -5,13 +5,14 @@
 use std::{any::Any, ops::ControlFlow, sync::Arc};
 
 use fleetgraph_core::{
-    ClusterId, Error, Freshness, Health, IndexKey, Kind, KindMeta, LabelSelector, Meta, Relation, Scope, Text,
+    ClusterId, Error, FieldSelector, Freshness, Health, IndexKey, Kind, KindMeta, LabelSelector, Meta,
+    Relation, Scope, Text,
 };
 
 use crate::{
     codec::DecodeError,
     entry::Entry,
-    read::problem,
+    read::{narrowest, problem},
     registry::{Clusters, Registry},
     store::{Edge, Store},
 };
@@ -28,6 +29,8 @@ pub trait AnyEntry: Send + Sync {
     /// The relations whose references the object may hold.
     fn relations(&self) -> Vec<&'static Relation>;
     fn references(&self, emit: &mut dyn FnMut(IndexKey<'_>));
+    /// Whether the object matches a selector that its store has checked.
+    fn matches_fields(&self, fields: &FieldSelector) -> bool;
     /// What pods of its namespace the object selects.
     fn selector(&self) -> Option<(&'static Relation, LabelSelector)>;
     /// The whole object as JSON text, without `managedFields`.
@@ -70,6 +73,10 @@ impl<K: Kind> AnyEntry for Entry<K> {
         K::references(&self.meta, &self.columns, &mut |key| emit(key));
     }
 
+    fn matches_fields(&self, fields: &FieldSelector) -> bool {
+        K::matches_fields(fields, &self.meta, &self.columns)
+    }
+
     fn selector(&self) -> Option<(&'static Relation, LabelSelector)> {
         Some((K::SELECTS?, K::selector(&self.columns)?))
     }
@@ -109,6 +116,13 @@ pub trait AnyStore: Send + Sync {
     }
     fn relations(&self) -> Vec<&'static Relation>;
     fn selects(&self) -> Option<&'static Relation>;
+    /// Refuses a selector with fields that the API server doesn't select on for this kind.
+    ///
+    /// # Errors
+    /// Names the field, and those that may be used.
+    fn check_fields(&self, fields: &FieldSelector) -> Result<(), Error>;
+    /// The narrowest key that everything these selectors match stands under.
+    fn narrowest<'a>(&self, labels: &'a LabelSelector, fields: &'a FieldSelector) -> Option<IndexKey<'a>>;
     fn get(&self, namespace: &str, name: &str) -> Option<SharedAny>;
     /// Shows objects in order (those under a key, if one is given) until it is told to stop; gives whether it was.
     fn scan(
@@ -148,6 +162,14 @@ impl<K: Kind> AnyStore for Store<K> {
 
     fn selects(&self) -> Option<&'static Relation> {
         K::SELECTS
+    }
+
+    fn check_fields(&self, fields: &FieldSelector) -> Result<(), Error> {
+        fields.check(Store::kind(self), K::FIELDS)
+    }
+
+    fn narrowest<'a>(&self, labels: &'a LabelSelector, fields: &'a FieldSelector) -> Option<IndexKey<'a>> {
+        narrowest::<K>(labels, fields)
     }
 
     fn get(&self, namespace: &str, name: &str) -> Option<SharedAny> {

@@ -14,10 +14,11 @@ use crate::{
     any::AnyStore,
     connection::{ClusterSpec, Connection},
     health::HealthSnapshot,
-    kinds::{AnyWriter, KindSet, Stores, WatchParts},
+    kinds::{KindSet, Stores},
     settings::Settings,
+    store::AnyWriter,
     store::Store,
-    watch::ListSlots,
+    watch::{ListSlots, Watch, WatchParts},
 };
 
 /// A configuration that could not be used is read again this often.
@@ -196,7 +197,7 @@ impl Cluster {
             });
             open
         });
-        self.tasks.spawn(writer.run(parts, cancel));
+        self.tasks.spawn(Watch { cluster: self.spec.id.clone(), parts, writer }.run(cancel));
         true
     }
 
@@ -276,7 +277,8 @@ impl Supervisor {
         for writer in writers {
             let metadata_only = self.settings.metadata_only.iter().any(|name| writer.kind().answers_to(name));
             let parts = WatchParts { metadata_only, ..parts.clone() };
-            self.cluster.tasks.spawn(writer.run(parts, cancel.clone()));
+            let watch = Watch { cluster: self.cluster.spec.id.clone(), parts, writer };
+            self.cluster.tasks.spawn(watch.run(cancel.clone()));
         }
         let _ = cancel.run_until_cancelled(self.announce_health(&connection)).await;
         connection.close().await;

@@ -7,15 +7,12 @@ use std::{
 };
 
 use fleetgraph_core::{ClusterId, Kind, KindMeta};
-use futures::future::BoxFuture;
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     any::AnyStore,
     codec::Codec,
     delta::Hub,
-    store::{self, Store, Writer},
-    watch::{ListSlots, Watch},
+    store::{self, AnyWriter},
 };
 
 /// The kinds to watch.
@@ -80,37 +77,9 @@ pub(crate) trait WatchedKind: Send + Sync {
     fn store(&self, cluster: &ClusterId) -> (Arc<dyn AnyStore>, Box<dyn AnyWriter>);
 }
 
-/// What a watch needs besides its kind.
-#[derive(Clone)]
-pub(crate) struct WatchParts {
-    pub client: kube::Client,
-    pub breaker: crate::breaker::Breaker,
-    pub slots: ListSlots,
-    pub resync: std::time::Duration,
-    pub streamed: bool,
-    pub metadata_only: bool,
-    /// Only this namespace; all if `None`.
-    pub namespace: Option<String>,
-    /// Whether the kind is known at run time only.
-    pub open: bool,
-}
-
-/// The writer of a kind, its type erased.
-pub(crate) trait AnyWriter: Send {
-    /// Watches until cancelled; then drops the copy.
-    fn run(self: Box<Self>, parts: WatchParts, cancel: CancellationToken) -> BoxFuture<'static, ()>;
-    fn kind(&self) -> &'static KindMeta;
-}
-
 struct Watched<K: Kind> {
     hub: Arc<Hub<K>>,
     codec: Arc<Codec>,
-}
-
-struct Pending<K: Kind> {
-    cluster: ClusterId,
-    store: Store<K>,
-    writer: Writer<K>,
 }
 
 impl<K: Kind> WatchedKind for Watched<K> {
@@ -139,33 +108,7 @@ pub(crate) fn pair<K: Kind>(
     hub: Arc<Hub<K>>,
 ) -> (Arc<dyn AnyStore>, Box<dyn AnyWriter>) {
     let (store, writer) = store::new::<K>(cluster.clone(), kind, codec, hub);
-    let pending = Pending { cluster: cluster.clone(), store: store.clone(), writer };
-    (Arc::new(store), Box::new(pending))
-}
-
-impl<K: Kind> AnyWriter for Pending<K> {
-    fn run(self: Box<Self>, parts: WatchParts, cancel: CancellationToken) -> BoxFuture<'static, ()> {
-        Box::pin(async move {
-            let watch = Watch {
-                cluster: self.cluster,
-                client: parts.client,
-                breaker: parts.breaker,
-                slots: parts.slots,
-                resync: parts.resync,
-                streamed: parts.streamed,
-                metadata_only: parts.metadata_only,
-                namespace: parts.namespace,
-                open: parts.open,
-                writer: self.writer,
-                last_event: self.store.last_event_cell(),
-            };
-            watch.run(cancel).await.clear();
-        })
-    }
-
-    fn kind(&self) -> &'static KindMeta {
-        self.store.kind()
-    }
+    (Arc::new(store), Box::new(writer))
 }
 
 /// The stores of a cluster, found by their type.

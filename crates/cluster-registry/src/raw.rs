@@ -7,33 +7,27 @@
 
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
-use fleetgraph_core::{Istr, Kind, KindMeta, Labels, Meta, OwnerRef, Timestamp};
+use fleetgraph_core::{Istr, KindMeta, Labels, Meta, OwnerRef, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 
-/// An object of kind `K`, unread.
-pub struct Raw<K> {
+/// An object, unread.
+#[derive(Clone)]
+pub struct Raw {
     /// Only what the watcher reads: resourceVersion, name and namespace.
     watched: ObjectMeta,
     text: Box<RawValue>,
-    kind: PhantomData<fn() -> K>,
 }
 
-impl<K> Clone for Raw<K> {
-    fn clone(&self) -> Self {
-        Self { watched: self.watched.clone(), text: self.text.clone(), kind: PhantomData }
-    }
-}
-
-impl<K> fmt::Debug for Raw<K> {
+impl fmt::Debug for Raw {
     // Never the text: it may hold what must not reach a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Raw").field("name", &self.watched.name).finish_non_exhaustive()
     }
 }
 
-impl<K> Raw<K> {
+impl Raw {
     #[cfg(test)]
     pub(crate) fn from_text(text: &str) -> Self {
         serde_json::from_str(text).unwrap()
@@ -49,7 +43,7 @@ impl<K> Raw<K> {
     }
 }
 
-impl<'de, K> Deserialize<'de> for Raw<K> {
+impl<'de> Deserialize<'de> for Raw {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Default, Deserialize)]
         struct Outline<'a> {
@@ -77,11 +71,11 @@ impl<'de, K> Deserialize<'de> for Raw<K> {
             namespace: watched.namespace,
             ..ObjectMeta::default()
         };
-        Ok(Self { watched, text, kind: PhantomData })
+        Ok(Self { watched, text })
     }
 }
 
-impl<K: Kind> kube::Resource for Raw<K> {
+impl kube::Resource for Raw {
     type DynamicType = &'static KindMeta;
     type Scope = kube::core::DynamicResourceScope;
 
@@ -325,8 +319,7 @@ mod tests {
 
     #[test]
     fn a_list_with_a_malformed_object_is_still_a_list() {
-        struct Deployment;
-        let raw: Vec<Raw<Deployment>> =
+        let raw: Vec<Raw> =
             serde_json::from_str(r#"[{"metadata":{"name":"a"}},{"metadata":{"name":1}},{"metadata":[]}]"#)
                 .unwrap();
         assert_eq!(raw.len(), 3);

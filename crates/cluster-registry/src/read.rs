@@ -137,7 +137,7 @@ impl<K: Kind> Reader<'_, K> {
             .flat_map(|cluster| chosen_stores(cluster, query).filter_map(|store| problem(cluster, &store)))
             .collect();
         let namespaces: BTreeSet<&str> = query.namespaces.iter().map(String::as_str).collect();
-        let key = key::<K>(query);
+        let key = narrowest::<K>(&query.labels, &query.fields);
         let limit = query.page.limit;
         let mut rows = Vec::new();
         let mut more = false;
@@ -182,7 +182,7 @@ impl<K: Kind> Reader<'_, K> {
         self.check_watched()?;
         query.fields.check(&K::META, K::FIELDS)?;
         let namespaces: BTreeSet<&str> = query.namespaces.iter().map(String::as_str).collect();
-        let key = key::<K>(query);
+        let key = narrowest::<K>(&query.labels, &query.fields);
         let mut count = 0;
         for cluster in self.chosen(query.clusters.as_deref())? {
             for store in chosen_stores(&cluster, query) {
@@ -285,12 +285,15 @@ fn snapshot_scan<'a, K: Kind>(
 }
 
 /// The narrowest key that every match stands under.
-fn key<K: Kind>(query: &Query<K>) -> Option<IndexKey<'_>> {
+pub(crate) fn narrowest<'a, K: Kind>(
+    labels: &'a LabelSelector,
+    fields: &'a FieldSelector,
+) -> Option<IndexKey<'a>> {
     let field = K::INDEXED_FIELDS.iter().find_map(|(field, relation)| {
-        let name = query.fields.exact(field).filter(|name| !name.is_empty())?;
+        let name = fields.exact(field).filter(|name| !name.is_empty())?;
         Some(IndexKey::Ref { relation, namespace: "", name })
     });
-    field.or_else(|| query.labels.exact_pair().map(|(key, value)| IndexKey::Label(key, value)))
+    field.or_else(|| labels.exact_pair().map(|(key, value)| IndexKey::Label(key, value)))
 }
 
 type Span<'a> = (Edge<'a>, Edge<'a>);

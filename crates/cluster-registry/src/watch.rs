@@ -10,7 +10,7 @@
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
-use fleetgraph_core::{ClusterId, ErrorCode, Kind, WatchState};
+use fleetgraph_core::{ClusterId, ErrorCode, WatchState};
 use futures::{FutureExt, Stream, StreamExt};
 use kube::{
     Api,
@@ -22,7 +22,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{breaker::Breaker, connection::classify_watch, observe::observed, raw::Raw, store::Writer};
+use crate::{breaker::Breaker, connection::classify_watch, observe::observed, raw::Raw, store::AnyWriter};
 
 /// Changes that are published together at most.
 const BATCH: usize = 256;
@@ -41,8 +41,9 @@ pub(crate) struct ListSlots {
     pub cluster: Arc<Semaphore>,
 }
 
-pub(crate) struct Watch<K: Kind> {
-    pub cluster: ClusterId,
+/// What a watch needs besides its kind.
+#[derive(Clone)]
+pub(crate) struct WatchParts {
     pub client: kube::Client,
     pub breaker: Breaker,
     pub slots: ListSlots,
@@ -56,8 +57,13 @@ pub(crate) struct Watch<K: Kind> {
     pub namespace: Option<String>,
     /// Whether the kind is known at run time only: one of many that somebody installed.
     pub open: bool,
-    pub writer: Writer<K>,
-    pub last_event: Arc<std::sync::atomic::AtomicI64>,
+}
+
+/// The watch of one kind of one cluster. It does not know the kind's type, so that it is compiled once.
+pub(crate) struct Watch {
+    pub cluster: ClusterId,
+    pub parts: WatchParts,
+    pub writer: Box<dyn AnyWriter>,
 }
 
 /// Why a stream of events was left.
@@ -82,21 +88,21 @@ struct Slot {
     fleet: Option<OwnedSemaphorePermit>,
 }
 
-impl<K: Kind> Watch<K> {
-    /// Runs until cancelled; gives the writer back.
-    pub(crate) async fn run(mut self, cancel: CancellationToken) -> Writer<K> {
+impl Watch {
+    /// Runs until cancelled; then drops the copy.
+    pub(crate) async fn run(mut self, cancel: CancellationToken) {
         let mut failures = 0;
         loop {
             let (client, established) =
-                observed(self.client.clone(), Arc::clone(&self.last_event), self.metadata_only);
+                observed(self.parts.client.clone(), self.writer.last_event(), self.parts.metadata_only);
             let kind = self.writer.kind();
-            let api: Api<Raw<K>> = match &self.namespace {
+            let api: Api<Raw> = match &self.parts.namespace {
                 Some(namespace) => Api::namespaced_with(client, namespace, &kind),
                 None => Api::all_with(client, &kind),
             };
             let config = watcher::Config {
                 page_size: Some(PAGE),
-                initial_list_strategy: if self.streamed {
+                initial_list_strategy: if self.parts.streamed {
                     InitialListStrategy::StreamingList
                 } else {
                     InitialListStrategy::ListWatch
@@ -105,14 +111,14 @@ impl<K: Kind> Watch<K> {
             };
             let left = self.follow(watcher(api, config), established, &mut failures, &cancel).await;
             match left {
-                Left::Cancelled => return self.writer,
+                Left::Cancelled => return self.writer.clear(),
                 Left::Resync => {
                     tracing::debug!(cluster = %self.cluster, kind = self.writer.kind().kind, "resync")
                 }
                 Left::ListAgain => {}
                 Left::NotStreamed => {
                     tracing::info!(cluster = %self.cluster, kind = self.writer.kind().kind, "the server does not stream lists; using pages");
-                    self.streamed = false;
+                    self.parts.streamed = false;
                 }
             }
         }
@@ -120,7 +126,7 @@ impl<K: Kind> Watch<K> {
 
     async fn follow(
         &mut self,
-        events: impl Stream<Item = Result<Event<Raw<K>>, watcher::Error>>,
+        events: impl Stream<Item = Result<Event<Raw>, watcher::Error>>,
         mut established: watch::Receiver<u64>,
         failures: &mut u32,
         cancel: &CancellationToken,
@@ -129,7 +135,6 @@ impl<K: Kind> Watch<K> {
         let mut slot: Option<Slot> = None;
         // Whether the next thing that the watcher does is to list.
         let mut lists_next = true;
-        let mut listed = Vec::new();
         let mut staged = 0;
         let resync_at = self.resync_at();
         let mut spoke = Instant::now();
@@ -153,17 +158,17 @@ impl<K: Kind> Watch<K> {
                 }
                 None => tokio::select! {
                     () = cancel.cancelled() => return Left::Cancelled,
-                    () = sleep_until(resync_at), if !lists_next && !self.resync.is_zero() => return Left::Resync,
+                    () = sleep_until(resync_at), if !lists_next && !self.parts.resync.is_zero() => return Left::Resync,
                     () = sleep_until(spoke + STALLED_LIST), if slot.as_ref().is_some_and(|slot| slot.fleet.is_some()) => {
                         if let Some(slot) = &mut slot {
                             slot.fleet = None;
-                            if self.open {
+                            if self.parts.open {
                                 slot.cluster = None;
                             }
                         }
                         continue;
                     }
-                    () = sleep_until(spoke + STREAMED_LIST_SILENCE), if lists_next && self.streamed => {
+                    () = sleep_until(spoke + STREAMED_LIST_SILENCE), if lists_next && self.parts.streamed => {
                         return Left::NotStreamed;
                     }
                     Ok(()) = established.changed() => {
@@ -179,13 +184,12 @@ impl<K: Kind> Watch<K> {
             spoke = Instant::now();
             match event {
                 Some(Ok(Event::Init)) => {
-                    listed = Vec::new();
                     self.writer.begin_list();
                     lists_next = true;
                 }
-                Some(Ok(Event::InitApply(object))) => listed.extend(self.writer.read_listed(&object)),
+                Some(Ok(Event::InitApply(object))) => self.writer.read_listed(&object),
                 Some(Ok(Event::InitDone)) => {
-                    self.writer.replace(std::mem::take(&mut listed));
+                    self.writer.end_list();
                     (lists_next, slot, *failures) = (false, None, 0);
                 }
                 Some(Ok(Event::Apply(object))) => {
@@ -209,7 +213,7 @@ impl<K: Kind> Watch<K> {
                         code == ErrorCode::ClusterRateLimited && error.to_string().contains("initializing");
                     let refused =
                         unready || matches!(code, ErrorCode::BadRequest | ErrorCode::ClusterProtocol);
-                    if refused && lists_next && self.streamed {
+                    if refused && lists_next && self.parts.streamed {
                         return Left::NotStreamed;
                     }
                     slot = None;
@@ -260,29 +264,29 @@ impl<K: Kind> Watch<K> {
 
     /// Waits before the next try: back-off with jitter, or until the cluster answers again.
     async fn pause(&self, failures: u32) {
-        if !self.breaker.reachable() {
-            self.breaker.closed().await;
+        if !self.parts.breaker.reachable() {
+            self.parts.breaker.closed().await;
             // Not all watches of a recovered cluster in the same instant.
             sleep(jitter(MIN_DELAY)).await;
             return;
         }
         let delay = match self.writer.state() {
             // What was just defined may not be served by each API server yet.
-            WatchState::Absent if self.open && failures < 8 => MIN_DELAY * failures,
+            WatchState::Absent if self.parts.open && failures < 8 => MIN_DELAY * failures,
             WatchState::Forbidden | WatchState::Absent => DENIED_DELAY,
             _ => MIN_DELAY.saturating_mul(1 << (failures.saturating_sub(1)).min(6)).min(MAX_DELAY),
         };
         tokio::select! {
             () = sleep(delay / 2 + jitter(delay / 2)) => {}
-            () = self.breaker.opened() => self.breaker.closed().await,
+            () = self.parts.breaker.opened() => self.parts.breaker.closed().await,
         }
     }
 
     async fn slot(&self) -> Slot {
         // The cluster's own first, so that a waiting cluster doesn't hold a slot of the fleet. Neither
         // semaphore is ever closed.
-        let cluster = Arc::clone(&self.slots.cluster).acquire_owned().await;
-        let fleet = Arc::clone(&self.slots.fleet).acquire_owned().await;
+        let cluster = Arc::clone(&self.parts.slots.cluster).acquire_owned().await;
+        let fleet = Arc::clone(&self.parts.slots.fleet).acquire_owned().await;
         match (cluster, fleet) {
             (Ok(cluster), Ok(fleet)) => Slot { cluster: Some(cluster), fleet: Some(fleet) },
             _ => std::future::pending().await,
@@ -291,7 +295,7 @@ impl<K: Kind> Watch<K> {
 
     fn resync_at(&self) -> Instant {
         // A tenth of jitter keeps the kinds and clusters from listing at the same time.
-        Instant::now() + self.resync - jitter(self.resync / 10)
+        Instant::now() + self.parts.resync - jitter(self.parts.resync / 10)
     }
 }
 

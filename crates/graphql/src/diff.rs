@@ -7,16 +7,20 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use async_graphql::{Context, ID, Object, SimpleObject};
 use cluster_registry::{AnyEntry, AnyReader, AnyStore, Edge, SharedAny, unknown_cluster};
-use fleetgraph_core::{Error, LabelSelector};
-use kinds::{AnyResource, ErrorExt, Json, Viewer, graphql_error, report};
+use fleetgraph_core::{Error, ErrorCode, LabelSelector};
+use kinds::{AnyResource, ErrorExt, Json, Viewer, report};
 use serde_json::Value;
+use tracing::Instrument;
 
-use crate::graph::bounded;
+use crate::{aside, graph::bounded};
 
 /// The most objects that are compared in one answer.
 const MAX_OBJECTS: usize = 20_000;
@@ -42,33 +46,58 @@ impl DiffQuery {
         #[graphql(default = 100, desc = "How many differing objects at most; 1000 is the bound.")] first: i32,
     ) -> async_graphql::Result<ClusterDiff> {
         let viewer = Viewer::of(ctx)?;
-        let reader = viewer.registry.read_any(&viewer.scope);
-        let known: Vec<String> = reader.clusters().map(ToString::to_string).collect();
-        let clusters = clusters.unwrap_or_else(|| known.clone());
-        if let Some(unknown) = clusters.iter().find(|id| !known.contains(id)) {
-            return Err(graphql_error(&unknown_cluster(unknown)));
-        }
-        let clusters: BTreeSet<String> = clusters.into_iter().collect();
         let labels = selector.as_deref().map(LabelSelector::parse).transpose().graphql()?;
         let first = bounded("first", first, MAX_DIFFERENCES)?;
         let mut namespaces = namespaces.unwrap_or_default();
         namespaces.sort_unstable();
         namespaces.dedup();
         let wanted = Wanted { labels: labels.unwrap_or_default(), namespaces };
-        let mut diff = ClusterDiff { compared: 0, truncated: false, differences: Vec::new() };
+        let (registry, scope) = (viewer.registry.clone(), viewer.scope.clone());
+        let compared = aside::run(move |stopped| {
+            let reader = registry.read_any(&scope);
+            Compared::of(&reader, clusters, &kinds.into_iter().collect(), &wanted, first, stopped)
+        });
+        let Compared { diff, problems } =
+            compared.instrument(tracing::info_span!("graphql.diff")).await?.graphql()?;
+        problems.iter().for_each(|problem| report(ctx, problem));
+        Ok(diff)
+    }
+}
+
+/// The answer, and what it may lack.
+struct Compared {
+    diff: ClusterDiff,
+    problems: Vec<Error>,
+}
+
+impl Compared {
+    fn of(
+        reader: &AnyReader<'_>,
+        clusters: Option<Vec<String>>,
+        kinds: &BTreeSet<String>,
+        wanted: &Wanted,
+        first: usize,
+        stopped: &AtomicBool,
+    ) -> Result<Self, Error> {
+        let known: BTreeSet<String> = reader.clusters().map(ToString::to_string).collect();
+        let clusters = clusters.map_or_else(|| known.clone(), BTreeSet::from_iter);
+        if let Some(unknown) = clusters.difference(&known).next() {
+            return Err(unknown_cluster(unknown));
+        }
+        let mut compared = Self { diff: ClusterDiff::default(), problems: Vec::new() };
         let mut left = MAX_OBJECTS;
-        for kind in kinds.iter().collect::<BTreeSet<_>>() {
-            let sides = sides(&reader, &clusters, kind).graphql()?;
-            let stores = || sides.iter().flat_map(|side| &side.stores);
-            stores().filter_map(|store| reader.problem(&**store)).for_each(|problem| report(ctx, &problem));
+        for kind in kinds {
+            let sides = sides(reader, &clusters, kind)?;
+            let stores = sides.iter().flat_map(|side| &side.stores);
+            compared.problems.extend(stores.filter_map(|store| reader.problem(&**store)));
             // A cluster that was never read would seem to lack everything.
             let read = |side: &Side| side.stores.iter().all(|store| store.freshness(true).synced);
             let sides: Vec<Side> = sides.into_iter().filter(read).collect();
             if sides.len() > 1 {
-                diff.compare(&reader, &sides, &wanted, first, &mut left)?;
+                compared.diff.compare(reader, &sides, wanted, first, &mut left, stopped)?;
             }
         }
-        Ok(diff)
+        Ok(compared)
     }
 }
 
@@ -104,7 +133,7 @@ fn sides(reader: &AnyReader<'_>, clusters: &BTreeSet<String>, kind: &str) -> Res
 }
 
 /// What differs between clusters.
-#[derive(SimpleObject)]
+#[derive(SimpleObject, Default)]
 struct ClusterDiff {
     /// How many different objects (by kind, namespace and name) were compared.
     compared: usize,
@@ -122,7 +151,8 @@ impl ClusterDiff {
         wanted: &Wanted,
         first: usize,
         left: &mut usize,
-    ) -> async_graphql::Result<()> {
+        stopped: &AtomicBool,
+    ) -> Result<(), Error> {
         let mut objects: BTreeMap<(String, String), Vec<(usize, SharedAny)>> = BTreeMap::new();
         let spans: Vec<(Edge<'_>, Edge<'_>)> = if wanted.namespaces.is_empty() {
             vec![(Edge::Least, Edge::Greatest)]
@@ -137,10 +167,10 @@ impl ClusterDiff {
                 let (rows, more) = reader.within(&**store, None, *from, *to, *left, &matches);
                 if more {
                     // What isn't looked at would seem to be missing.
-                    return Err(graphql_error(&Error::bad_input(format!(
+                    return Err(Error::bad_input(format!(
                         "more than {MAX_OBJECTS} objects would have to be compared; choose fewer kinds, clusters or \
                          namespaces, or give a selector"
-                    ))));
+                    )));
                 }
                 *left -= rows.len();
                 for entry in rows.into_iter().filter(|entry| !is_own(&**entry)) {
@@ -152,6 +182,9 @@ impl ClusterDiff {
         self.compared += objects.len();
         let clusters: Vec<String> = sides.iter().map(|side| side.cluster.clone()).collect();
         for ((namespace, name), found) in objects {
+            if stopped.load(Ordering::Relaxed) {
+                return Ok(());
+            }
             let Some(difference) = ObjectDiff::of(&clusters, &namespace, &name, found)? else { continue };
             if self.differences.len() == first {
                 self.truncated = true;
@@ -204,12 +237,12 @@ impl ObjectDiff {
         namespace: &str,
         name: &str,
         found: Vec<(usize, SharedAny)>,
-    ) -> async_graphql::Result<Option<Self>> {
+    ) -> Result<Option<Self>, Error> {
         let mut groups: Vec<(Value, Vec<(usize, SharedAny)>)> = Vec::new();
         let kind = found.first().map_or("", |(_, entry)| entry.kind().kind).to_owned();
         let has: BTreeSet<usize> = found.iter().map(|(number, _)| *number).collect();
         for (number, entry) in found {
-            let mut value: Value = serde_json::from_str(&entry.json().graphql()?).graphql()?;
+            let mut value: Value = read(&*entry)?;
             normalise(&mut value);
             match groups.iter_mut().find(|(known, _)| *known == value) {
                 Some((_, members)) => members.push((number, entry)),
@@ -231,7 +264,7 @@ impl ObjectDiff {
         for (value, members) in groups {
             for (number, entry) in members {
                 let mut paths = Vec::new();
-                differ(&norm, &value, &mut String::new(), &mut paths)?;
+                differ(&norm, &value, &mut String::new(), &mut paths);
                 outliers.push((
                     number,
                     Outlier {
@@ -314,14 +347,9 @@ fn normalise(object: &mut Value) {
     fields.remove("secrets");
 }
 
-fn differ(
-    norm: &Value,
-    value: &Value,
-    path: &mut String,
-    paths: &mut Vec<PathDiff>,
-) -> async_graphql::Result<()> {
+fn differ(norm: &Value, value: &Value, path: &mut String, paths: &mut Vec<PathDiff>) {
     if norm == value || paths.len() >= MAX_PATHS {
-        return Ok(());
+        return;
     }
     let length = path.len();
     match (norm, value) {
@@ -335,7 +363,7 @@ fn differ(
                 } else {
                     path.push_str(&format!(".{key}"));
                 }
-                differ(a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null), path, paths)?;
+                differ(a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null), path, paths);
                 path.truncate(length);
             }
         }
@@ -347,20 +375,27 @@ fn differ(
                     b.get(index).unwrap_or(&Value::Null),
                     path,
                     paths,
-                )?;
+                );
                 path.truncate(length);
             }
         }
-        (norm, value) => paths.push(PathDiff { path: path.clone(), norm: json(norm)?, value: json(value)? }),
+        (norm, value) => paths.push(PathDiff { path: path.clone(), norm: json(norm), value: json(value) }),
     }
-    Ok(())
 }
 
-fn json(value: &Value) -> async_graphql::Result<Option<Json>> {
-    if value.is_null() {
-        return Ok(None);
-    }
-    serde_json::from_value::<async_graphql::Value>(value.clone()).graphql().map(|value| Some(Json(value)))
+fn json(value: &Value) -> Option<Json> {
+    // Each JSON value is one of GraphQL.
+    let value = async_graphql::Value::from_json(value.clone()).unwrap_or_default();
+    (value != async_graphql::Value::Null).then_some(Json(value))
+}
+
+fn read(entry: &dyn AnyEntry) -> Result<Value, Error> {
+    let unreadable = |error: &dyn std::error::Error| {
+        let message = format!("{} {} can't be read: {error}", entry.kind().kind, entry.meta().name);
+        Error::new(ErrorCode::MalformedObject, message)
+    };
+    let text = entry.json().map_err(|error| unreadable(&error))?;
+    serde_json::from_str(&text).map_err(|error| unreadable(&error))
 }
 
 #[cfg(test)]
@@ -390,7 +425,7 @@ mod tests {
         let mut paths = Vec::new();
         let norm = json!({"spec": {"containers": [{"image": "a"}], "replicas": 2, "a/b": 1}});
         let value = json!({"spec": {"containers": [{"image": "b"}, {"image": "c"}], "a/b": 2}});
-        differ(&norm, &value, &mut String::new(), &mut paths).unwrap();
+        differ(&norm, &value, &mut String::new(), &mut paths);
         let found: Vec<&str> = paths.iter().map(|path| path.path.as_str()).collect();
         assert_eq!(
             found,

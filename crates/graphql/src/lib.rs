@@ -4,6 +4,7 @@
 //! Subscription and the entities of the federation. Resolvers are thin: they take the viewer out of the
 //! request, make a query of the arguments, and hand it to the registry.
 
+mod aside;
 mod custom;
 mod diff;
 mod entities;

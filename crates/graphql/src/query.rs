@@ -17,18 +17,22 @@ use crate::{
 #[derive(MergedObject, Default)]
 pub struct Query(FleetQuery, SearchQuery, GraphQuery, DiffQuery, EntityQuery, CustomQuery, KindQuery);
 
-#[derive(Default)]
-pub struct KindQuery;
-
+/// A kind's part of the root, each of its own: the compiler takes one part with all of them ill.
 macro_rules! kind_query {
     (
         cluster_scoped { $(($cluster_kind:ident, $cluster_singular:ident, $cluster_plural:ident),)* }
         namespaced { $(($kind:ident, $singular:ident, $plural:ident),)* }
     ) => {
         pastey::paste! {
-            #[Object]
-            impl KindQuery {
-                $(
+            #[derive(MergedObject, Default)]
+            pub struct KindQuery($([<$cluster_kind Query>],)* $([<$kind Query>],)*);
+
+            $(
+                #[derive(Default)]
+                struct [<$cluster_kind Query>];
+
+                #[Object]
+                impl [<$cluster_kind Query>] {
                     #[graphql(entity)]
                     async fn [<find_ $cluster_singular _by_id>](&self, ctx: &Context<'_>, id: ID) -> async_graphql::Result<Option<Resource<$cluster_kind>>> {
                         list::entity(ctx, &id)
@@ -79,8 +83,15 @@ macro_rules! kind_query {
                     ) -> async_graphql::Result<Page<$cluster_kind>> {
                         list::page(ctx, Place { cluster, namespace: None }, filter, Window { first, after, last, before })
                     }
-                )*
-                $(
+                }
+            )*
+
+            $(
+                #[derive(Default)]
+                struct [<$kind Query>];
+
+                #[Object]
+                impl [<$kind Query>] {
                     #[graphql(entity)]
                     async fn [<find_ $singular _by_id>](&self, ctx: &Context<'_>, id: ID) -> async_graphql::Result<Option<Resource<$kind>>> {
                         list::entity(ctx, &id)
@@ -134,8 +145,8 @@ macro_rules! kind_query {
                     ) -> async_graphql::Result<Page<$kind>> {
                         list::page(ctx, Place { cluster, namespace }, filter, Window { first, after, last, before })
                     }
-                )*
-            }
+                }
+            )*
         }
     };
 }

@@ -1,13 +1,16 @@
 //! The fields of the query root that search over all kinds.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Enum, Object, SimpleObject, connection::PageInfo};
 use cluster_registry::SharedAny;
 use kinds::{
     AnyResource, ErrorExt, Viewer, graphql_error, report,
     search::{Completion, Count, FacetBy, Filter, Place, ResourceOrder, ResourcesFilter, Search, complete},
 };
+use tracing::Instrument;
 
-use crate::{SchemaSettings, graph::bounded};
+use crate::{SchemaSettings, aside, graph::bounded};
 
 /// Objects of a page for which `first` is not given.
 const DEFAULT_PAGE: usize = 100;
@@ -37,7 +40,7 @@ impl SearchQuery {
                 "`after` is a cursor of another order; page on with the `orderBy` that it came from",
             )));
         }
-        let filter = filter.unwrap_or_default().read().graphql()?;
+        let filter = Arc::new(filter.unwrap_or_default().read().graphql()?);
         Ok(ResourceConnection { filter, order, after, first, hits: tokio::sync::OnceCell::new() })
     }
 
@@ -63,8 +66,8 @@ impl SearchQuery {
             }
         };
         let first = bounded("first", first, MAX_VALUES)?;
-        let filter = filter.unwrap_or_default().read().graphql()?;
-        searched(ctx, &filter, |search| complete(search, &completion, &prefix, first))
+        let filter = Arc::new(filter.unwrap_or_default().read().graphql()?);
+        searched(ctx, filter, move |search| complete(search, &completion, &prefix, first)).await
     }
 }
 
@@ -91,20 +94,22 @@ enum FacetProperty {
 }
 
 /// Runs something over what a filter matches; what may be missing is said beside the answer.
-fn searched<T>(
+async fn searched<T: Send + 'static>(
     ctx: &Context<'_>,
-    filter: &Filter,
-    run: impl FnOnce(&Search<'_>) -> T,
+    filter: Arc<Filter>,
+    run: impl FnOnce(&Search<'_>) -> T + Send + 'static,
 ) -> async_graphql::Result<T> {
     let viewer = Viewer::of(ctx)?;
-    let reader = viewer.registry.read_any(&viewer.scope);
-    let search = Search::new(&reader, filter).graphql()?;
-    let span = tracing::info_span!("graphql.search").entered();
-    let result = run(&search);
-    drop(span);
+    let (registry, scope) = (viewer.registry.clone(), viewer.scope.clone());
+    let search = aside::run(move |stopped| {
+        let reader = registry.read_any(&scope);
+        let search = Search::new(&reader, &filter, stopped)?;
+        Ok::<_, fleetgraph_core::Error>((run(&search), search.problems))
+    });
+    let (result, problems) = search.instrument(tracing::info_span!("graphql.search")).await?.graphql()?;
     // One for each cluster and cause, however many kinds it concerns.
     let mut said = std::collections::BTreeSet::new();
-    for problem in &search.problems {
+    for problem in &problems {
         if said.insert((problem.cluster.clone(), problem.code.as_str())) && viewer.says(problem) {
             report(ctx, problem);
         }
@@ -114,7 +119,7 @@ fn searched<T>(
 
 /// A page of a search. Only what is asked for is computed.
 struct ResourceConnection {
-    filter: Filter,
+    filter: Arc<Filter>,
     order: ResourceOrder,
     after: Option<Place>,
     first: usize,
@@ -124,10 +129,12 @@ struct ResourceConnection {
 impl ResourceConnection {
     async fn hits(&self, ctx: &Context<'_>) -> async_graphql::Result<&(Vec<SharedAny>, bool)> {
         let page = async || {
-            searched(ctx, &self.filter, |search| {
-                let hits = search.page(&self.order, self.after.as_ref(), self.first);
+            let (order, after, first) = (self.order, self.after.clone(), self.first);
+            searched(ctx, Arc::clone(&self.filter), move |search| {
+                let hits = search.page(&order, after.as_ref(), first);
                 (hits.rows, hits.more)
             })
+            .await
         };
         self.hits.get_or_try_init(page).await
     }
@@ -163,7 +170,7 @@ impl ResourceConnection {
 
     /// How many objects match in all, whatever the page. Counted when it is asked for.
     async fn total_count(&self, ctx: &Context<'_>) -> async_graphql::Result<usize> {
-        searched(ctx, &self.filter, |search| search.count())
+        searched(ctx, Arc::clone(&self.filter), |search| search.count()).await
     }
 
     /// How many of all that match have each value of a property, the most frequent value first.
@@ -188,7 +195,7 @@ impl ResourceConnection {
             }
         };
         let first = bounded("first", first, MAX_VALUES)?;
-        searched(ctx, &self.filter, |search| search.facet(&by, first))
+        searched(ctx, Arc::clone(&self.filter), move |search| search.facet(&by, first)).await
     }
 }
 

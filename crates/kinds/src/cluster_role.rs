@@ -11,6 +11,7 @@ use crate::{
     filter::ResourceFilter,
     label_selector::{LabelSelector, SelectorText},
     rbac::PolicyRule,
+    refs::target,
     resource::{self, ClusterScoped, Resource, ResourceKind},
     role_binding::{self, RoleBinding},
     text::List,
@@ -89,7 +90,7 @@ impl ClusterRoleDetail {
     /// The bindings that grant the role in their namespace.
     async fn role_bindings(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<RoleBinding>>> {
         let entry = &self.0.entry;
-        let name = format!("ClusterRole/{}", entry.meta.name);
+        let name = target(ClusterRole::META.kind, ClusterRole::META.group, &entry.meta.name);
         viewer::referrers(ctx, &entry.cluster, &role_binding::ROLE, "", &name).await
     }
 

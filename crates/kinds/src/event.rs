@@ -10,6 +10,7 @@ use serde::Deserialize;
 use crate::{
     filter::{Filter, ResourceFilter},
     interface::AnyResource,
+    refs::{of_kind, read_target},
     resource::{self, InNamespace, ResourceKind},
     scalars::DateTime,
     text::Part,
@@ -119,7 +120,7 @@ impl Kind for Event {
             count: series.and_then(|s| s.count).or(text.count).unwrap_or(1),
             first: text.first_timestamp.or(text.event_time),
             last: series.and_then(|s| s.last_observed_time).or(text.last_timestamp).or(text.event_time),
-            regarding: format!("{}/{}", &*involved.kind.0, *involved.name).into(),
+            regarding: of_kind(&involved.kind.0, &involved.api_version.0, &involved.name).into(),
             regarding_namespace: involved.namespace.0,
             regarding_api_version: involved.api_version.0,
             regarding_uid: involved.uid.0.into(),
@@ -168,8 +169,10 @@ impl Kind for Event {
 }
 
 impl Columns {
+    /// Kind and name.
     fn regarding(&self) -> (&str, &str) {
-        self.regarding.split_once('/').unwrap_or(("", &self.regarding))
+        let (kind, _, name) = read_target(&self.regarding);
+        (kind, name)
     }
 }
 

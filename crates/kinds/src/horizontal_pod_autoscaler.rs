@@ -11,6 +11,7 @@ use crate::{
     conditions::{Condition, ConditionText, condition},
     filter::ResourceFilter,
     interface::AnyResource,
+    refs::{of_kind, read_target, target},
     resource::{self, InNamespace, Resource, ResourceKind},
     scalars::DateTime,
     text::{List, Part},
@@ -123,7 +124,11 @@ impl Kind for HorizontalPodAutoscaler {
         let target = spec.scale_target_ref.0;
         let named = !target.name.is_empty();
         Ok(Columns {
-            target: if named { format!("{}/{}", *target.kind, *target.name).into() } else { "".into() },
+            target: if named {
+                of_kind(&target.kind, &target.api_version.0, &target.name).into()
+            } else {
+                "".into()
+            },
             target_api_version: target.api_version.0,
             // One is the API's default.
             min_replicas: spec.min_replicas.unwrap_or(1),
@@ -160,18 +165,8 @@ pub(crate) async fn scaling<K: ResourceKind>(
     object: &resource::Object<K>,
 ) -> async_graphql::Result<Vec<Resource<HorizontalPodAutoscaler>>> {
     let entry = &object.entry;
-    let name = format!("{}/{}", K::META.kind, entry.meta.name);
-    let mut found: Vec<Resource<HorizontalPodAutoscaler>> =
-        viewer::referrers(ctx, &entry.cluster, &TARGET, &entry.meta.namespace, &name).await?;
-    // Another group may have a kind of the same name.
-    found.retain(|autoscaler| autoscaler.entry().columns.target_group() == K::META.group);
-    Ok(found)
-}
-
-impl Columns {
-    fn target_group(&self) -> &str {
-        self.target_api_version.split_once('/').map_or("", |(group, _)| group)
-    }
+    let name = target(K::META.kind, K::META.group, &entry.meta.name);
+    viewer::referrers(ctx, &entry.cluster, &TARGET, &entry.meta.namespace, &name).await
 }
 
 /// An autoscaler's own fields.
@@ -199,7 +194,10 @@ impl HorizontalPodAutoscalerDetail {
     /// name alone.
     async fn target(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<AnyResource>> {
         let (entry, columns) = (&self.0.entry, self.columns());
-        let (kind, name) = columns.target.split_once('/')?;
+        if columns.target.is_empty() {
+            return None;
+        }
+        let (kind, _, name) = read_target(&columns.target);
         let namespace = &*entry.meta.namespace;
         Some(
             AnyResource::find_or_name(

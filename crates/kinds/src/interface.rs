@@ -10,6 +10,7 @@ use crate::{
     for_each_kind,
     health::ObjectHealth,
     reference::ObjectReference,
+    refs::group_of,
     resource::Resource,
     table::*,
     viewer::{self, Viewer},
@@ -82,7 +83,7 @@ macro_rules! interface {
                 let reader = viewer.registry.read_any(&viewer.scope);
                 let stores = reader.stores(cluster.as_str());
                 let of_kind = stores.iter().filter(|store| {
-                    store.kind().kind == kind && same_group(&store.kind().api_version(), api_version)
+                    store.kind().kind == kind && store.kind().group == group_of(api_version)
                 });
                 let mut found = of_kind.filter_map(|store| {
                     let namespace = if store.kind().namespaced { namespace } else { "" };
@@ -105,12 +106,6 @@ macro_rules! interface {
 }
 
 for_each_kind!(interface);
-
-/// Whether two API versions are of one group: an owner may be named in another version than the one that is watched.
-fn same_group(a: &str, b: &str) -> bool {
-    let group = |version: &str| version.rsplit_once('/').map_or(String::new(), |(group, _)| group.to_owned());
-    group(a) == group(b)
-}
 
 impl AnyResource {
     /// The owner that a reference names. Another object that has taken the owner's name is not it.

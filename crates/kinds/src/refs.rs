@@ -14,6 +14,31 @@ struct Ref {
     name: Istr,
 }
 
+/// The name of an object whose kind a reference says too, as [`IndexKey::Ref`] has it: `Deployment.apps/cart`,
+/// `Pod/cart`. A reference without an API version means the kind of the table.
+pub fn of_kind(kind: &str, api_version: &str, name: &str) -> String {
+    let known = || crate::KINDS.iter().find(|known| known.kind == kind).map_or("", |known| known.group);
+    let group = if api_version.is_empty() { known() } else { group_of(api_version) };
+    target(kind, group, name)
+}
+
+/// The same for an object that is there.
+pub fn target(kind: &str, group: &str, name: &str) -> String {
+    if group.is_empty() { format!("{kind}/{name}") } else { format!("{kind}.{group}/{name}") }
+}
+
+/// Kind, group and name.
+pub fn read_target(text: &str) -> (&str, &str, &str) {
+    let (kind, name) = text.split_once('/').unwrap_or(("", text));
+    let (kind, group) = kind.split_once('.').unwrap_or((kind, ""));
+    (kind, group, name)
+}
+
+/// The group of an API version: `apps` of `apps/v1`, nothing of `v1`.
+pub fn group_of(api_version: &str) -> &str {
+    api_version.rsplit_once('/').map_or("", |(group, _)| group)
+}
+
 /// Collects references while the columns are read. An empty name refers to nothing.
 #[derive(Default)]
 pub struct RefsBuilder(Vec<Ref>);
@@ -102,6 +127,21 @@ pub mod tests {
             }
         });
         found
+    }
+
+    #[test]
+    fn the_kind_of_a_target_is_told_from_another_groups() {
+        for (kind, api_version, expected) in [
+            ("Deployment", "apps/v1", "Deployment.apps/cart"),
+            ("Pod", "v1", "Pod/cart"),
+            ("Service", "serving.knative.dev/v1", "Service.serving.knative.dev/cart"),
+            ("Deployment", "", "Deployment.apps/cart"),
+            ("Widget", "", "Widget/cart"),
+        ] {
+            assert_eq!(of_kind(kind, api_version, "cart"), expected);
+        }
+        assert_eq!(read_target("Service.serving.knative.dev/a.b"), ("Service", "serving.knative.dev", "a.b"));
+        assert_eq!(read_target("Pod/a.b"), ("Pod", "", "a.b"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::{
 };
 
 use async_graphql::{ContainerType, Context, ID, Object, ObjectType, TypeName};
-use cluster_registry::{Entry, Shared, SharedAny};
+use cluster_registry::{AnyEntry, Entry, Shared, SharedAny};
 use fleetgraph_core::{EdgeType, Error, ErrorCode, Kind};
 use serde::Deserialize;
 
@@ -21,6 +21,7 @@ use crate::{
     loader::OwnedKey,
     manager::Manager,
     namespace::Namespace,
+    refs::target,
     scalars::{DateTime, Int64, Json},
     viewer,
 };
@@ -86,19 +87,6 @@ impl<K: ResourceKind> Resource<K> {
         &self.0
     }
 
-    fn annotations_text(&self) -> async_graphql::Result<crate::text::Strings> {
-        #[derive(Deserialize)]
-        struct Text {
-            metadata: Metadata,
-        }
-        #[derive(Deserialize)]
-        struct Metadata {
-            #[serde(default)]
-            annotations: crate::text::Strings,
-        }
-        Ok(self.0.part::<Text>()?.metadata.annotations)
-    }
-
     #[must_use]
     pub fn entry(&self) -> &Shared<K> {
         &self.0.entry
@@ -119,94 +107,182 @@ impl<K: ResourceKind> Resource<K> {
         ID(self.0.entry.id())
     }
 
-    pub async fn name(&self) -> &str {
-        &self.0.entry.meta.name
+    #[graphql(flatten)]
+    async fn common(&self) -> Common {
+        Common(Arc::clone(&self.0) as Arc<dyn AnyObject>)
+    }
+
+    #[graphql(flatten)]
+    async fn placement(&self) -> K::Placement {
+        K::Placement::from(&*self.0)
+    }
+
+    #[graphql(flatten)]
+    async fn detail(&self) -> K::Detail {
+        K::Detail::from(Arc::clone(&self.0))
+    }
+}
+
+/// What else the `Resource` interface asks of every kind.
+impl<K: ResourceKind> Resource<K> {
+    pub(crate) async fn name(&self, _: &Context<'_>) -> async_graphql::Result<&str> {
+        Ok(&self.0.entry.meta.name)
+    }
+
+    pub(crate) async fn kind(&self, _: &Context<'_>) -> async_graphql::Result<&str> {
+        Ok(self.0.entry.kind().kind)
+    }
+
+    pub(crate) async fn api_version(&self, _: &Context<'_>) -> async_graphql::Result<Cow<'_, str>> {
+        Ok(self.0.entry.kind().api_version())
+    }
+
+    pub(crate) async fn health(&self, _: &Context<'_>) -> async_graphql::Result<ObjectHealth> {
+        Ok(self.0.entry.health().into())
+    }
+
+    pub(crate) async fn cluster(&self, ctx: &Context<'_>) -> async_graphql::Result<ClusterObject> {
+        ClusterObject::by_id(ctx, &self.0.entry.cluster)
+    }
+}
+
+/// An object that is being answered, whatever its kind.
+trait AnyObject: Send + Sync {
+    fn entry(&self) -> &dyn AnyEntry;
+    fn shared(&self) -> SharedAny;
+    fn text(&self) -> Result<&str, Error>;
+}
+
+impl<K: Kind> AnyObject for Object<K> {
+    fn entry(&self) -> &dyn AnyEntry {
+        &*self.entry
+    }
+
+    fn shared(&self) -> SharedAny {
+        Arc::<Entry<K>>::clone(&self.entry)
+    }
+
+    fn text(&self) -> Result<&str, Error> {
+        Object::text(self)
+    }
+}
+
+/// The fields of every kind. Their resolvers are compiled once, not once for each kind.
+struct Common(Arc<dyn AnyObject>);
+
+impl Common {
+    fn entry(&self) -> &dyn AnyEntry {
+        self.0.entry()
+    }
+
+    fn part<'a, T: Deserialize<'a>>(&'a self) -> async_graphql::Result<T> {
+        serde_json::from_str(self.0.text().graphql()?).graphql()
+    }
+
+    fn annotations_text(&self) -> async_graphql::Result<crate::text::Strings> {
+        #[derive(Deserialize)]
+        struct Text {
+            metadata: Metadata,
+        }
+        #[derive(Deserialize)]
+        struct Metadata {
+            #[serde(default)]
+            annotations: crate::text::Strings,
+        }
+        Ok(self.part::<Text>()?.metadata.annotations)
+    }
+}
+
+#[Object]
+impl Common {
+    async fn name(&self) -> &str {
+        &self.entry().meta().name
     }
 
     /// The kind, such as `Pod`.
-    pub async fn kind(&self) -> &'static str {
-        self.0.entry.kind().kind
+    async fn kind(&self) -> &'static str {
+        self.entry().kind().kind
     }
 
     /// The API group and version, such as `apps/v1`.
-    pub async fn api_version(&self) -> Cow<'static, str> {
-        self.0.entry.kind().api_version()
+    async fn api_version(&self) -> Cow<'static, str> {
+        self.entry().kind().api_version()
     }
 
     /// How the object is doing, by one rule set for all kinds.
-    pub async fn health(&self) -> ObjectHealth {
-        self.0.entry.health().into()
+    async fn health(&self) -> ObjectHealth {
+        self.entry().health().into()
     }
 
     /// The cluster that the object lies in.
-    pub async fn cluster(&self, ctx: &Context<'_>) -> async_graphql::Result<ClusterObject> {
-        ClusterObject::by_id(ctx, &self.0.entry.cluster)
+    async fn cluster(&self, ctx: &Context<'_>) -> async_graphql::Result<ClusterObject> {
+        ClusterObject::by_id(ctx, self.entry().cluster())
     }
 
     /// The object's identity in its cluster; a new object of the same name has another.
-    pub async fn uid(&self) -> &str {
-        &self.0.entry.meta.uid
+    async fn uid(&self) -> &str {
+        &self.entry().meta().uid
     }
 
-    pub async fn labels(&self) -> Json {
-        Json::strings(self.0.entry.meta.labels.iter())
+    async fn labels(&self) -> Json {
+        Json::strings(self.entry().meta().labels.iter())
     }
 
-    pub async fn annotations(&self) -> async_graphql::Result<Json> {
+    async fn annotations(&self) -> async_graphql::Result<Json> {
         let annotations = self.annotations_text()?;
         Ok(Json::strings(annotations.iter().map(|(k, v)| (k.as_str(), v.as_str()))))
     }
 
     /// The Helm release, Argo CD application or Flux object that made this one, by the marks that they leave.
-    pub async fn managed_by(&self) -> async_graphql::Result<Option<Manager>> {
-        let entry = &self.0.entry;
-        Ok(Manager::of(&entry.cluster, &entry.meta.labels, &self.annotations_text()?.0))
+    async fn managed_by(&self) -> async_graphql::Result<Option<Manager>> {
+        let entry = self.entry();
+        Ok(Manager::of(entry.cluster(), &entry.meta().labels, &self.annotations_text()?.0))
     }
 
     /// The version of the object at its API server. Compare for equality only.
-    pub async fn resource_version(&self) -> &str {
-        &self.0.entry.meta.resource_version
+    async fn resource_version(&self) -> &str {
+        &self.entry().meta().resource_version
     }
 
     /// How often the desired state was changed; null where the API server does not count.
-    pub async fn generation(&self) -> Option<Int64> {
-        Some(self.0.entry.meta.generation).filter(|generation| *generation > 0).map(Int64)
+    async fn generation(&self) -> Option<Int64> {
+        Some(self.entry().meta().generation).filter(|generation| *generation > 0).map(Int64)
     }
 
-    pub async fn created_at(&self) -> Option<DateTime> {
-        self.0.entry.meta.created.map(DateTime)
+    async fn created_at(&self) -> Option<DateTime> {
+        self.entry().meta().created.map(DateTime)
     }
 
     /// When deletion was asked for; the object is being removed since.
-    pub async fn deleted_at(&self) -> Option<DateTime> {
-        self.0.entry.meta.deleted.map(DateTime)
+    async fn deleted_at(&self) -> Option<DateTime> {
+        self.entry().meta().deleted.map(DateTime)
     }
 
     /// The owner that manages the object, such as a pod's ReplicaSet. An owner of a kind that fleetgraph does
     /// not watch, or one that is gone, is given by its name alone.
-    pub async fn owned_by(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<AnyResource>> {
-        let meta = &self.0.entry.meta;
+    async fn owned_by(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<AnyResource>> {
+        let meta = self.entry().meta();
         match meta.controller().or_else(|| meta.owners.first()) {
             Some(owner) => {
-                AnyResource::owner(ctx, &self.0.entry.cluster, &meta.namespace, owner).await.map(Some)
+                AnyResource::owner(ctx, self.entry().cluster(), &meta.namespace, owner).await.map(Some)
             }
             None => Ok(None),
         }
     }
 
     /// The Kubernetes events about the object, in the order of their names.
-    pub async fn events(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<Event>>> {
-        let meta = &self.0.entry.meta;
+    async fn events(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<Event>>> {
+        let meta = self.entry().meta();
         let key = OwnedKey::Ref {
             relation: crate::event::REGARDING.name,
             namespace: meta.namespace.to_string(),
-            name: format!("{}/{}", self.0.entry.kind().kind, meta.name),
+            name: target(self.entry().kind().kind, self.entry().kind().group, &meta.name),
         };
-        viewer::by::<Event>(ctx, &self.0.entry.cluster, key).await
+        viewer::by::<Event>(ctx, self.entry().cluster(), key).await
     }
 
     /// The objects next to this one, by every relation that is known: owners, references both ways, selectors.
-    pub async fn related(
+    async fn related(
         &self,
         ctx: &Context<'_>,
         #[graphql(default_with = "Direction::Both")] direction: Direction,
@@ -214,13 +290,12 @@ impl<K: ResourceKind> Resource<K> {
         #[graphql(default = 100, desc = "How many at most.")] limit: i32,
     ) -> async_graphql::Result<Vec<Related>> {
         let edges = edge_types_or_default(edge_types);
-        let entry: SharedAny = Arc::<Entry<K>>::clone(&self.0.entry);
-        Related::of(ctx, &entry, direction, Some(&edges), usize::try_from(limit).unwrap_or(0))
+        Related::of(ctx, &self.0.shared(), direction, Some(&edges), usize::try_from(limit).unwrap_or(0))
     }
 
     /// The whole object as YAML, without `managedFields`.
-    pub async fn yaml(&self) -> async_graphql::Result<String> {
-        let value: serde_json::Value = self.0.part()?;
+    async fn yaml(&self) -> async_graphql::Result<String> {
+        let value: serde_json::Value = self.part()?;
         serde_saphyr::to_string(&value).map_err(|error| {
             graphql_error(&Error::new(
                 ErrorCode::Internal,
@@ -232,23 +307,13 @@ impl<K: ResourceKind> Resource<K> {
     /// The whole object as the API server has it, without `managedFields`. A secret shows the size in bytes in place
     /// of each value, and no annotation that holds a copy of it; by default it is watched as metadata only, and
     /// shows no more than that.
-    pub async fn manifest(&self) -> async_graphql::Result<Json> {
-        self.0.part::<async_graphql::Value>().map(Json)
+    async fn manifest(&self) -> async_graphql::Result<Json> {
+        self.part::<async_graphql::Value>().map(Json)
     }
 
     /// How current the cluster's objects of this kind are.
-    pub async fn freshness(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Freshness>> {
-        Freshness::of_kind(ctx, &self.0.entry.cluster, self.0.entry.kind())
-    }
-
-    #[graphql(flatten)]
-    async fn placement(&self) -> K::Placement {
-        K::Placement::from(&*self.0)
-    }
-
-    #[graphql(flatten)]
-    async fn detail(&self) -> K::Detail {
-        K::Detail::from(Arc::clone(&self.0))
+    async fn freshness(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Freshness>> {
+        Freshness::of_kind(ctx, self.entry().cluster(), self.entry().kind())
     }
 }
 

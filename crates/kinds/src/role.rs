@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::{
     filter::ResourceFilter,
     rbac::PolicyRule,
+    refs::target,
     resource::{self, InNamespace, Resource, ResourceKind},
     role_binding::{self, RoleBinding},
     text::List,
@@ -68,7 +69,7 @@ impl RoleDetail {
     /// The bindings that grant the role.
     async fn role_bindings(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<RoleBinding>>> {
         let entry = &self.0.entry;
-        let name = format!("Role/{}", entry.meta.name);
+        let name = target(Role::META.kind, Role::META.group, &entry.meta.name);
         viewer::referrers(ctx, &entry.cluster, &role_binding::ROLE, &entry.meta.namespace, &name).await
     }
 }

@@ -9,11 +9,11 @@ use crate::{
     filter::ResourceFilter,
     interface::AnyResource,
     rbac::{BindingText, RbacSubject, RoleRef},
-    refs::{Refs, RefsBuilder},
+    refs::{Refs, RefsBuilder, read_target, target},
     resource::{self, InNamespace, ResourceKind},
 };
 
-/// To the role that it grants, named `Role/name` or `ClusterRole/name`.
+/// To the role that it grants, a `Role` or a `ClusterRole`.
 pub const ROLE: Relation =
     Relation { name: "roleBinding.role", edge: EdgeType::Grants, to: "", field: "roleRef" };
 pub const SERVICE_ACCOUNTS: Relation = Relation {
@@ -35,8 +35,8 @@ impl Columns {
     /// Namespace and name of the role that is granted, if it is of this kind.
     pub fn role<'a>(&'a self, meta: &'a Meta, kind: &str) -> Option<(&'a str, &'a str)> {
         let (namespace, name) = self.refs.by(meta, &ROLE).next()?;
-        let name = name.strip_prefix(kind)?.strip_prefix('/')?;
-        Some((namespace, name))
+        let (granted, _, name) = read_target(name);
+        (granted == kind).then_some((namespace, name))
     }
 }
 
@@ -58,7 +58,7 @@ impl Kind for RoleBinding {
         let RoleRef { kind, name, .. } = &*text.role_ref;
         let mut refs = RefsBuilder::default();
         if !name.is_empty() {
-            let role = format!("{kind}/{name}");
+            let role = target(kind, Self::META.group, name);
             match kind.as_str() {
                 "ClusterRole" => refs.cluster(&ROLE, &role),
                 _ => refs.here(&ROLE, &role),

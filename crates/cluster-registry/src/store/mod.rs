@@ -31,7 +31,7 @@ use arc_swap::ArcSwap;
 use fleetgraph_core::{ClusterId, Error, Freshness, Kind, KindMeta, Timestamp, WatchState};
 
 pub use snapshot::{Edge, Snapshot};
-pub use writer::Writer;
+pub use writer::{AnyWriter, Writer};
 
 use crate::{codec::Codec, delta::Hub};
 
@@ -134,10 +134,5 @@ impl<K: Kind> Store<K> {
     pub fn settled(&self) -> bool {
         let status = self.shared.status.load();
         status.synced || status.error.is_some() || !matches!(status.state, WatchState::Syncing)
-    }
-
-    /// Where the transport notes that bytes arrived on this watch, bookmarks included.
-    pub(crate) fn last_event_cell(&self) -> Arc<AtomicI64> {
-        Arc::clone(&self.shared.last_event)
     }
 }

@@ -6,7 +6,7 @@ use fleetgraph_core::{ClusterId, IndexKey, Kind, KindMeta, Meta, WatchState};
 use proptest::prelude::*;
 use serde::Deserialize;
 
-use super::{Edge, Store, Writer};
+use super::{AnyWriter, Edge, Store, Writer};
 use crate::{
     delta::{Change, Delta, Hub},
     raw::Raw,
@@ -55,7 +55,7 @@ struct Said {
 
 type Key = (String, String);
 
-fn raw(key: &Key, said: &Said) -> Raw<Widget> {
+fn raw(key: &Key, said: &Said) -> Raw {
     let home = said.home.map_or("null".to_owned(), |home| format!("\"h{home}\""));
     Raw::from_text(&format!(
         r#"{{"metadata":{{"namespace":"{}","name":"{}","uid":"u-{}-{}","resourceVersion":"{}","labels":{{"app":"a{}","all":"yes"}},"ownerReferences":[{{"apiVersion":"v1","kind":"O","name":"o","uid":"o{}"}}],"managedFields":[{{"manager":"m"}}]}},"home":{home}}}"#,
@@ -68,6 +68,12 @@ fn store() -> (Store<Widget>, Writer<Widget>, Arc<Hub<Widget>>) {
     let (store, writer) =
         super::new(ClusterId::new("c").unwrap(), &Widget::META, Arc::default(), Arc::clone(&hub));
     (store, writer, hub)
+}
+
+fn read_list(writer: &mut Writer<Widget>, list: impl IntoIterator<Item = Raw>) {
+    writer.begin_list();
+    list.into_iter().for_each(|raw| writer.read_listed(&raw));
+    writer.end_list();
 }
 
 #[derive(Debug, Clone)]
@@ -124,7 +130,7 @@ proptest! {
     #[test]
     fn the_store_agrees_with_a_map_of_what_was_said(steps in proptest::collection::vec(step(), 1..60)) {
         let (store, mut writer, hub) = store();
-        writer.replace(Vec::new());
+        read_list(&mut writer, []);
         let (mut deltas, _) = hub.subscribe();
         let mut model: BTreeMap<Key, Said> = BTreeMap::new();
         for step in steps {
@@ -152,8 +158,7 @@ proptest! {
                         }
                     }
                     writer.commit();
-                    let read = listed.iter().filter_map(|(key, said)| writer.read_listed(&raw(key, said))).collect();
-                    writer.replace(read);
+                    read_list(&mut writer, listed.iter().map(|(key, said)| raw(key, said)));
                     model = listed;
                 }
                 Step::Commit => writer.commit(),
@@ -200,7 +205,7 @@ proptest! {
     }
 }
 
-fn one(name: u8, version: u64) -> Raw<Widget> {
+fn one(name: u8, version: u64) -> Raw {
     raw(&key(0, name), &Said { app: 0, owner: 0, home: None, version })
 }
 
@@ -209,8 +214,7 @@ fn the_first_list_is_one_resync_and_not_a_creation_of_each_object() {
     let (store, mut writer, hub) = store();
     let (mut deltas, _) = hub.subscribe();
     assert_eq!(store.freshness(true).state, WatchState::Syncing);
-    let listed = (0..5).filter_map(|n| writer.read_listed(&one(n, 7))).collect();
-    writer.replace(listed);
+    read_list(&mut writer, (0..5).map(|n| one(n, 7)));
     assert!(matches!(deltas.try_recv().unwrap().change, Change::Resynced { .. }));
     assert!(deltas.try_recv().is_err());
     let freshness = store.freshness(true);
@@ -221,17 +225,18 @@ fn the_first_list_is_one_resync_and_not_a_creation_of_each_object() {
 #[test]
 fn readers_see_nothing_of_a_list_that_is_not_complete() {
     let (store, mut writer, _) = store();
-    writer.replace(Vec::new());
-    let listed: Vec<_> = (0..5).filter_map(|n| writer.read_listed(&one(n, 7))).collect();
+    read_list(&mut writer, []);
+    writer.begin_list();
+    (0..5).for_each(|n| writer.read_listed(&one(n, 7)));
     assert!(store.snapshot().is_empty());
-    writer.replace(listed);
+    writer.end_list();
     assert_eq!(store.snapshot().len(), 5);
 }
 
 #[test]
 fn an_unreachable_cluster_is_never_live() {
     let (store, mut writer, _) = store();
-    writer.replace(Vec::new());
+    read_list(&mut writer, []);
     assert_eq!(store.freshness(true).state, WatchState::Live);
     assert_eq!(store.freshness(false).state, WatchState::Stale);
 }
@@ -241,8 +246,7 @@ fn a_malformed_object_is_left_out_counted_and_comes_back_when_it_is_well() {
     let (store, mut writer, _) = store();
     let bad =
         Raw::from_text(r#"{"metadata":{"namespace":"ns0","name":"w1","resourceVersion":"8"},"home":17}"#);
-    let listed = [one(0, 7), bad, one(2, 7)].iter().filter_map(|raw| writer.read_listed(raw)).collect();
-    writer.replace(listed);
+    read_list(&mut writer, [one(0, 7), bad, one(2, 7)]);
     let freshness = store.freshness(true);
     assert_eq!((freshness.objects, freshness.malformed, freshness.state), (2, 1, WatchState::Live));
     assert!(freshness.error.unwrap().message.contains("ns0/w1"));
@@ -257,13 +261,9 @@ fn a_malformed_object_that_a_relist_no_longer_shows_is_forgotten() {
     let (store, mut writer, _) = store();
     let bad =
         Raw::from_text(r#"{"metadata":{"namespace":"ns0","name":"w1","resourceVersion":"8"},"home":17}"#);
-    writer.begin_list();
-    let listed = [one(0, 7), bad].iter().filter_map(|raw| writer.read_listed(raw)).collect();
-    writer.replace(listed);
+    read_list(&mut writer, [one(0, 7), bad]);
     assert_eq!(store.freshness(true).malformed, 1);
-    writer.begin_list();
-    let listed = writer.read_listed(&one(0, 7)).into_iter().collect();
-    writer.replace(listed);
+    read_list(&mut writer, [one(0, 7)]);
     let freshness = store.freshness(true);
     assert_eq!((freshness.malformed, freshness.error), (0, None));
 }
@@ -271,8 +271,7 @@ fn a_malformed_object_that_a_relist_no_longer_shows_is_forgotten() {
 #[test]
 fn a_newer_version_that_is_malformed_takes_the_old_one_with_it() {
     let (store, mut writer, _) = store();
-    let listed = writer.read_listed(&one(1, 7)).into_iter().collect();
-    writer.replace(listed);
+    read_list(&mut writer, [one(1, 7)]);
     writer.apply(&Raw::from_text(
         r#"{"metadata":{"namespace":"ns0","name":"w1","resourceVersion":"8"},"home":17}"#,
     ));
@@ -283,7 +282,7 @@ fn a_newer_version_that_is_malformed_takes_the_old_one_with_it() {
 #[test]
 fn what_a_slow_subscriber_missed_is_known_until_too_many_deletions_passed() {
     let (_, mut writer, hub) = store();
-    writer.replace(Vec::new());
+    read_list(&mut writer, []);
     let (_, start) = hub.subscribe();
     writer.apply(&one(1, 1));
     writer.delete(&one(1, 1));

@@ -5,7 +5,7 @@ use std::{
     hash::{BuildHasher, RandomState},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
 
@@ -27,6 +27,8 @@ pub struct Writer<K: Kind> {
     hub: Arc<Hub<K>>,
     /// What the next publication will show.
     next: Snapshot<K>,
+    /// The list that is being read.
+    listed: Vec<Listed<K>>,
     /// Changes since the last publication.
     changes: Vec<Pending<K>>,
     /// Hashes of the names in `changes`; a collision only publishes early.
@@ -49,7 +51,7 @@ enum Pending<K: Kind> {
 }
 
 /// An object of a list that isn't complete yet.
-pub enum Listed<K: Kind> {
+enum Listed<K: Kind> {
     /// The store has this version already.
     Known(Shared<K>),
     New(Shared<K>),
@@ -64,45 +66,78 @@ impl<K: Kind> Listed<K> {
     }
 }
 
-impl<K: Kind> Writer<K> {
-    pub(super) fn new(shared: Arc<StoreShared<K>>, hub: Arc<Hub<K>>) -> Self {
-        Self {
-            shared,
-            hub,
-            next: Snapshot::default(),
-            changes: Vec::new(),
-            touched: HashSet::new(),
-            malformed: HashSet::new(),
-            malformed_listed: HashSet::new(),
-            hasher: RandomState::new(),
-        }
+/// Writes one kind of one cluster, whichever it is: what a watch fills. There is exactly one for a store.
+pub trait AnyWriter: Send + Sync {
+    fn kind(&self) -> &'static KindMeta;
+    fn state(&self) -> WatchState;
+    fn synced(&self) -> bool;
+    /// When bytes last came on the watch, for it to say.
+    fn last_event(&self) -> Arc<AtomicI64>;
+    /// A list begins: what an unfinished one left is forgotten.
+    fn begin_list(&mut self);
+    /// Reads an object of the list. One that is malformed is left out, and noted.
+    fn read_listed(&mut self, raw: &Raw);
+    /// The list is complete and replaces the whole copy; readers see the change at once. What is not listed any more
+    /// becomes a deletion.
+    fn end_list(&mut self);
+    /// Applies one object. Visible after [`AnyWriter::commit`].
+    fn apply(&mut self, raw: &Raw);
+    /// Removes one object. Visible after [`AnyWriter::commit`].
+    fn delete(&mut self, raw: &Raw);
+    /// Makes what was applied and deleted visible, and sends it.
+    fn commit(&mut self);
+    /// Drops the whole copy, as when the cluster is removed.
+    fn clear(&mut self);
+    /// Whether the watch is established.
+    fn set_state(&mut self, state: WatchState, error: Option<Error>);
+    /// The watch goes on after a fault, from where it broke.
+    fn resumed(&mut self);
+}
+
+impl<K: Kind> AnyWriter for Writer<K> {
+    fn kind(&self) -> &'static KindMeta {
+        self.shared.kind
     }
 
-    /// A list begins: what an unfinished one left is forgotten.
-    pub fn begin_list(&mut self) {
+    fn state(&self) -> WatchState {
+        self.shared.status.load().state
+    }
+
+    fn synced(&self) -> bool {
+        self.shared.status.load().synced
+    }
+
+    fn last_event(&self) -> Arc<AtomicI64> {
+        Arc::clone(&self.shared.last_event)
+    }
+
+    fn begin_list(&mut self) {
+        self.listed.clear();
         self.malformed_listed.clear();
     }
 
-    /// Reads an object of a list. `None` if it is malformed, which is noted.
-    pub fn read_listed(&mut self, raw: &Raw<K>) -> Option<Listed<K>> {
+    fn read_listed(&mut self, raw: &Raw) {
         let (namespace, name) = raw.key();
         let version =
             kube::Resource::meta(raw).resource_version.as_deref().filter(|version| !version.is_empty());
         if let Some(known) = self.next.get(namespace, name)
             && version == Some(&*known.meta.resource_version)
         {
-            return Some(Listed::Known(Arc::clone(known)));
+            self.listed.push(Listed::Known(Arc::clone(known)));
+            return;
         }
-        let entry = self.read(raw);
-        if entry.is_none() && self.malformed_listed.len() < MALFORMED_NAMES {
-            self.malformed_listed.insert(malformed_key(namespace, name));
+        match self.read(raw) {
+            Some(entry) => self.listed.push(Listed::New(entry)),
+            None if self.malformed_listed.len() < MALFORMED_NAMES => {
+                self.malformed_listed.insert(malformed_key(namespace, name));
+            }
+            None => {}
         }
-        entry.map(|entry| Listed::New(entry))
     }
 
-    /// Replaces the whole copy by a complete list; readers see the change at once. What is not listed any more
-    /// becomes a deletion.
-    pub fn replace(&mut self, listed: Vec<Listed<K>>) {
+    fn end_list(&mut self) {
+        // Taken, so that it does not keep the room of the whole list.
+        let listed = std::mem::take(&mut self.listed);
         let first = !self.shared.status.load().synced;
         let names: HashSet<(&str, &str)> = listed.iter().map(|l| l.entry().key()).collect();
         let gone: Vec<Shared<K>> =
@@ -126,8 +161,7 @@ impl<K: Kind> Writer<K> {
         });
     }
 
-    /// Applies one object. Visible after [`Writer::commit`].
-    pub fn apply(&mut self, raw: &Raw<K>) {
+    fn apply(&mut self, raw: &Raw) {
         match self.read(raw) {
             Some(entry) => self.stage(entry),
             None => {
@@ -138,37 +172,32 @@ impl<K: Kind> Writer<K> {
         }
     }
 
-    /// Removes one object. Visible after [`Writer::commit`].
-    pub fn delete(&mut self, raw: &Raw<K>) {
+    fn delete(&mut self, raw: &Raw) {
         let (namespace, name) = raw.key();
         self.malformed.remove(&malformed_key(namespace, name));
         self.note_version(kube::Resource::meta(raw).resource_version.as_deref());
         self.stage_deletion(namespace, name);
     }
 
-    /// Makes what was applied and deleted visible, and sends it.
-    pub fn commit(&mut self) {
+    fn commit(&mut self) {
         self.publish(false);
     }
 
-    /// Drops the whole copy, as when the cluster is removed.
-    pub fn clear(&mut self) {
+    fn clear(&mut self) {
         self.next = Snapshot::default();
         self.changes.clear();
         self.malformed.clear();
         self.publish(true);
     }
 
-    /// Whether the watch is established.
-    pub fn set_state(&mut self, state: WatchState, error: Option<Error>) {
+    fn set_state(&mut self, state: WatchState, error: Option<Error>) {
         self.set_status(|status| {
             status.state = state;
             status.error = error;
         });
     }
 
-    /// The watch goes on after a fault, from where it broke.
-    pub fn resumed(&mut self) {
+    fn resumed(&mut self) {
         self.set_status(|status| {
             if status.synced {
                 status.state = WatchState::Live;
@@ -176,20 +205,21 @@ impl<K: Kind> Writer<K> {
             }
         });
     }
+}
 
-    #[must_use]
-    pub fn kind(&self) -> &'static KindMeta {
-        self.shared.kind
-    }
-
-    #[must_use]
-    pub fn state(&self) -> WatchState {
-        self.shared.status.load().state
-    }
-
-    #[must_use]
-    pub fn synced(&self) -> bool {
-        self.shared.status.load().synced
+impl<K: Kind> Writer<K> {
+    pub(super) fn new(shared: Arc<StoreShared<K>>, hub: Arc<Hub<K>>) -> Self {
+        Self {
+            shared,
+            hub,
+            next: Snapshot::default(),
+            listed: Vec::new(),
+            changes: Vec::new(),
+            touched: HashSet::new(),
+            malformed: HashSet::new(),
+            malformed_listed: HashSet::new(),
+            hasher: RandomState::new(),
+        }
     }
 
     fn set_status(&self, change: impl FnOnce(&mut WatchStatus)) {
@@ -229,7 +259,7 @@ impl<K: Kind> Writer<K> {
         .of_cluster(&self.shared.cluster)
     }
 
-    fn read(&mut self, raw: &Raw<K>) -> Option<Shared<K>> {
+    fn read(&mut self, raw: &Raw) -> Option<Shared<K>> {
         let read = || -> Result<Shared<K>, Box<dyn std::error::Error>> {
             let kind = self.shared.kind;
             let (meta, text) = raw::read(kind, raw.text())?;

@@ -1,15 +1,12 @@
 //! `podEvents`, `deploymentEvents`, … one subscription for each kind of the table.
 
-use async_graphql::{Context, ID, Object, Subscription};
+use async_graphql::{Context, ID, MergedSubscription, Object, Subscription};
 use fleetgraph_core::LabelSelector;
 use futures::{Stream, StreamExt};
 use kinds::{DateTime, ErrorExt, Resource, ResourceKind, Viewer, for_each_kind, table::*};
 
 use super::only_changes::differ;
 use crate::watch::{EventType, Interest, WatchEvent, events};
-
-#[derive(Default)]
-pub struct KindEvents;
 
 /// What an event says beside its object.
 pub(super) struct Facts {
@@ -94,11 +91,12 @@ macro_rules! kind_events {
                         Facts::of(&self.0).message
                     }
                 }
-            )*
 
-            #[Subscription]
-            impl KindEvents {
-                $(
+                #[derive(Default)]
+                struct [<$kind Events>];
+
+                #[Subscription]
+                impl [<$kind Events>] {
                     /// Changes of the objects of this kind.
                     async fn [<$singular _events>]<'a>(
                         &'a self,
@@ -124,8 +122,11 @@ macro_rules! kind_events {
                             Some(after)
                         }))
                     }
-                )*
-            }
+                }
+            )*
+
+            #[derive(MergedSubscription, Default)]
+            pub struct KindEvents($([<$kind Events>],)*);
         }
     };
 }

@@ -6,6 +6,7 @@ use cluster_registry::{AnyEntry, AnyReader, AnyStore, Edge, SharedAny};
 use fleetgraph_core::{ClusterId, EdgeType, IndexKey, KindMeta, LabelSelector, OwnerRef, Relation};
 
 use super::{Reason, Vertex};
+use crate::refs::{group_of, read_target, target};
 
 /// Labels by which tools mark what they made, and the resource that they made it from. With the label of the
 /// namespace, where there is one.
@@ -140,7 +141,7 @@ impl<'a> Neighbours<'a> {
             }
         };
         let (kind, meta) = (entry.kind(), entry.meta());
-        let named = format!("{}/{}", kind.kind, meta.name);
+        let named = target(kind.kind, kind.group, &meta.name);
         for store in &self.stores {
             follow(EdgeType::OwnedBy, &**store, IndexKey::Owner(&meta.uid), &owned);
             for relation in store.relations() {
@@ -201,7 +202,7 @@ impl<'a> Neighbours<'a> {
     }
 
     fn owner(&self, namespace: &str, owner: &OwnerRef) -> Vertex {
-        let group = owner.api_version.rsplit_once('/').map_or("", |(group, _)| group);
+        let group = group_of(&owner.api_version);
         let is_it = |meta: &KindMeta| *meta.kind == *owner.kind && *meta.group == *group;
         self.find(&is_it, namespace, &owner.name)
             // A new object of the same name is not the owner.
@@ -219,13 +220,15 @@ impl<'a> Neighbours<'a> {
 
     /// The object that a reference names.
     fn named(&self, relation: &Relation, namespace: &str, name: &str) -> Vertex {
-        let (kind, name) =
-            if relation.to.is_empty() { name.split_once('/').unwrap_or(("", name)) } else { ("", name) };
-        // Kinds of the table stand first, so that a core `Service` goes before another group's.
+        let (kind, group, name) =
+            if relation.to.is_empty() { read_target(name) } else { (relation.to, "", name) };
         let is_it = |meta: &KindMeta| {
-            if relation.to.is_empty() { meta.kind == kind } else { meta.is_resource(relation.to) }
+            if relation.to.is_empty() {
+                meta.kind == kind && meta.group == group
+            } else {
+                meta.is_resource(relation.to)
+            }
         };
-        let kind = if kind.is_empty() { relation.to } else { kind };
         self.find(&is_it, namespace, name)
             .map_or_else(|| self.absent(&is_it, kind, namespace, name), Vertex::Object)
     }

@@ -2,7 +2,7 @@
 
 use async_graphql::InputObject;
 use cluster_registry::AnyEntry;
-use fleetgraph_core::{Error, HealthState as State, LabelSelector, Text, Timestamp};
+use fleetgraph_core::{Error, FieldSelector, HealthState as State, LabelSelector, Text, Timestamp};
 
 use super::words::contains;
 use crate::{
@@ -25,6 +25,9 @@ pub struct ResourcesFilter {
     pub namespaces: Option<Vec<String>>,
     /// A label selector in Kubernetes' syntax.
     pub label_selector: Option<String>,
+    /// A field selector in Kubernetes' syntax, such as `status.phase=Failed`. A kind that is named in `kinds` must have
+    /// the fields at the API server; if none is named, the kinds that have them are searched.
+    pub field_selector: Option<String>,
     /// Words that must each occur in the name, the namespace, the kind, a label, an image or an address; upper and lower
     /// case are the same.
     pub text: Option<String>,
@@ -49,6 +52,7 @@ pub struct Filter {
     pub(super) clusters: Option<Vec<String>>,
     pub(super) namespaces: Vec<String>,
     pub(super) labels: LabelSelector,
+    pub(super) fields: FieldSelector,
     words: Vec<String>,
     name: Option<Glob>,
     image: Option<Glob>,
@@ -87,6 +91,7 @@ impl ResourcesFilter {
             clusters: self.clusters,
             namespaces,
             labels: self.label_selector.as_deref().map(LabelSelector::parse).transpose()?.unwrap_or_default(),
+            fields: self.field_selector.as_deref().map(FieldSelector::parse).transpose()?.unwrap_or_default(),
             words: self.text.iter().flat_map(|text| text.split_whitespace()).map(str::to_lowercase).collect(),
             name: self.name.as_deref().map(Glob::new),
             image: self.image.as_deref().map(Glob::new),
@@ -103,6 +108,7 @@ impl Filter {
     pub(super) fn matches(&self, entry: &dyn AnyEntry) -> bool {
         let meta = entry.meta();
         self.labels.matches(&meta.labels)
+            && (self.fields.is_empty() || entry.matches_fields(&self.fields))
             && self.created_before.is_none_or(|before| meta.created.is_some_and(|created| created <= before))
             && self.created_after.is_none_or(|after| meta.created.is_some_and(|created| created >= after))
             && self.health.as_ref().is_none_or(|health| health.contains(&entry.health().state))

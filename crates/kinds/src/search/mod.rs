@@ -1,7 +1,7 @@
 //! Search over all kinds of all clusters.
 //!
 //! ```text
-//!   stores of the chosen clusters and kinds ─▶ narrowest way in (label key, namespace) ─▶ filter
+//!   stores of the chosen clusters and kinds ─▶ narrowest way in (label, field, namespace) ─▶ filter
 //!        ├─▶ the smallest `first` keys after the cursor (a heap: no sort of everything)
 //!        ├─▶ a count
 //!        └─▶ counts by cluster, kind, namespace, health, image, label
@@ -14,10 +14,18 @@ mod filter;
 mod order;
 mod words;
 
-use std::{cmp::Ordering, collections::BinaryHeap, ops::ControlFlow, sync::Arc};
+use std::{
+    cmp::Ordering,
+    collections::BinaryHeap,
+    ops::ControlFlow,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering as Atomic},
+    },
+};
 
 use cluster_registry::{AnyEntry, AnyReader, AnyStore, Edge, SharedAny, unknown_cluster};
-use fleetgraph_core::{Error, IndexKey};
+use fleetgraph_core::Error;
 
 pub use facet::{Count, FacetBy};
 pub use filter::{Filter, ResourcesFilter};
@@ -37,16 +45,21 @@ pub type Each<'e> = dyn FnMut(&dyn AnyEntry, &dyn Fn() -> SharedAny) + 'e;
 pub struct Search<'a> {
     reader: &'a AnyReader<'a>,
     filter: &'a Filter,
+    stopped: &'a AtomicBool,
     stores: Vec<Arc<dyn AnyStore>>,
     pub problems: Vec<Error>,
 }
 
 impl<'a> Search<'a> {
-    /// Chooses the stores that a filter is about.
+    /// Chooses the stores that a filter is about. Once `stopped` is set, nobody waits for what is found.
     ///
     /// # Errors
-    /// When it names a cluster that doesn't exist, or a kind that no cluster has.
-    pub fn new(reader: &'a AnyReader<'a>, filter: &'a Filter) -> Result<Self, Error> {
+    /// When it names a cluster that doesn't exist, a kind that no cluster has, or fields that can't be selected on.
+    pub fn new(
+        reader: &'a AnyReader<'a>,
+        filter: &'a Filter,
+        stopped: &'a AtomicBool,
+    ) -> Result<Self, Error> {
         let known: Vec<&str> = reader.clusters().map(|id| id.as_str()).collect();
         let clusters: Vec<&str> = match &filter.clusters {
             None => known,
@@ -73,9 +86,24 @@ impl<'a> Search<'a> {
                 filter.kinds.iter().any(|name| answers(store, name))
             }
         };
-        let stores: Vec<_> = all.into_iter().filter(wanted).collect();
+        let mut stores: Vec<_> = all.into_iter().filter(wanted).collect();
+        if filter.kinds.is_empty() {
+            let mut refusal = None;
+            stores.retain(|store| match store.check_fields(&filter.fields) {
+                Ok(()) => true,
+                Err(error) => {
+                    refusal = Some(error);
+                    false
+                }
+            });
+            if let Some(error) = refusal.filter(|_| stores.is_empty()) {
+                return Err(error);
+            }
+        } else {
+            stores.iter().try_for_each(|store| store.check_fields(&filter.fields))?;
+        }
         let problems = stores.iter().filter_map(|store| reader.problem(&**store)).collect();
-        Ok(Self { reader, filter, stores, problems })
+        Ok(Self { reader, filter, stopped, stores, problems })
     }
 
     /// The first objects behind a place, in an order.
@@ -120,22 +148,24 @@ impl<'a> Search<'a> {
     /// Looks at each object that matches.
     pub fn each(&self, look: &mut Each<'_>) {
         let filter = self.filter;
-        let key = filter.labels.exact_pair().map(|(key, value)| IndexKey::Label(key, value));
         let spans: Vec<(Edge<'_>, Edge<'_>)> = if filter.namespaces.is_empty() {
             vec![(Edge::Least, Edge::Greatest)]
         } else {
             filter.namespaces.iter().map(|ns| (Edge::Before(ns), Edge::After(ns))).collect()
         };
-        for store in &self.stores {
-            for (from, to) in &spans {
-                let _ = self.reader.each(&**store, key, *from, *to, &mut |entry, share| {
-                    if filter.matches(entry) {
-                        look(entry, share);
-                    }
-                    ControlFlow::Continue(())
-                });
+        let mut looked = |entry: &dyn AnyEntry, share: &dyn Fn() -> SharedAny| {
+            if self.stopped.load(Atomic::Relaxed) {
+                return ControlFlow::Break(());
             }
-        }
+            if filter.matches(entry) {
+                look(entry, share);
+            }
+            ControlFlow::Continue(())
+        };
+        let _ = self.stores.iter().try_for_each(|store| {
+            let key = store.narrowest(&filter.labels, &filter.fields);
+            spans.iter().try_for_each(|(from, to)| self.reader.each(&**store, key, *from, *to, &mut looked))
+        });
     }
 }
 
