@@ -148,6 +148,8 @@ struct MetaText<'a> {
     generation: Option<i64>,
     #[serde(borrow, default)]
     labels: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    annotations: Option<&'a RawValue>,
     #[serde(default)]
     owner_references: Option<Vec<OwnerText>>,
     #[serde(default)]
@@ -247,7 +249,22 @@ fn read_meta(text: &str) -> Result<Meta, serde_json::Error> {
         owners: owners.collect(),
         created: meta.creation_timestamp,
         deleted: meta.deletion_timestamp,
+        application: meta.annotations.and_then(|annotations| application(annotations.get())),
     })
+}
+
+/// Where Argo CD writes which application an object is a part of: `application:group/kind:namespace/name`.
+const TRACKING: &str = "argocd.argoproj.io/tracking-id";
+
+/// Reads one annotation, and most objects' annotations not at all.
+fn application(annotations: &str) -> Option<Box<str>> {
+    if !annotations.contains(TRACKING) {
+        return None;
+    }
+    let Fields(annotations) = serde_json::from_str(annotations).ok()?;
+    let (_, id) = annotations.iter().find(|(key, _)| key == TRACKING)?;
+    let id: String = serde_json::from_str(id.get()).ok()?;
+    id.split(':').next().filter(|application| !application.is_empty()).map(Into::into)
 }
 
 #[cfg(test)]
@@ -304,6 +321,27 @@ mod tests {
             r#"{"metadata":[]}"#,
         ] {
             assert!(read(&KIND, text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_application_of_a_tracking_annotation_is_known() {
+        let of = |annotations: &str| {
+            let text = format!(r#"{{"metadata":{{"name":"n","annotations":{annotations}}}}}"#);
+            read(&KIND, &text).unwrap().0.application
+        };
+        assert_eq!(
+            of(r#"{"argocd.argoproj.io/tracking-id":"team_shop:apps/Deployment:ns/n"}"#).as_deref(),
+            Some("team_shop")
+        );
+        for none in [
+            "null",
+            "{}",
+            r#"{"a":"argocd.argoproj.io/tracking-id"}"#,
+            r#"{"argocd.argoproj.io/tracking-id":17}"#,
+            r#"{"argocd.argoproj.io/tracking-id":""}"#,
+        ] {
+            assert_eq!(of(none), None, "{none}");
         }
     }
 

@@ -65,6 +65,8 @@ pub enum IndexKey<'a> {
     Label(&'a str, &'a str),
     /// Objects that name this uid among their owners.
     Owner(&'a str),
+    /// Objects that Argo CD tracks as parts of this application, by the annotation that it leaves.
+    Application(&'a str),
     /// Objects of a kind that refer to another by a declared relation, such as a pod to its node. The target
     /// lies in the same cluster; its namespace is empty if it is cluster-scoped.
     Ref { relation: &'static str, namespace: &'a str, name: &'a str },
@@ -196,6 +198,8 @@ pub struct Meta {
     pub created: Option<Timestamp>,
     /// When deletion was asked for.
     pub deleted: Option<Timestamp>,
+    /// The application that Argo CD's tracking annotation names: `application`, or `namespace_application`.
+    pub application: Option<Box<str>>,
 }
 
 impl Meta {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::{
     conditions::{Condition, ConditionText, condition},
-    custom::{self, CustomResource, Description},
+    custom::{self, CustomResource, Description, Printers},
     filter::{Filter, ResourceFilter},
     resource::{self, ClusterScoped, Resource, ResourceKind},
     text::{List, Part, list},
@@ -29,6 +29,8 @@ pub struct Columns {
     scope: CustomResourceScope,
     established: bool,
     health: Health,
+    /// What `kubectl get` prints of the objects.
+    pub printers: Printers,
 }
 
 impl Columns {
@@ -160,6 +162,9 @@ impl Kind for CustomResourceDefinition {
             },
             established: status.established(),
             health: status.health(),
+            printers: Printers::new(
+                spec.versions.into_iter().map(|version| (version.name, version.additional_printer_columns)),
+            ),
         })
     }
 
@@ -316,19 +321,19 @@ struct CustomResourceVersion {
 /// A column that `kubectl get` prints.
 #[derive(SimpleObject, Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct CustomResourcePrinterColumn {
-    name: String,
+pub struct CustomResourcePrinterColumn {
+    pub name: String,
     /// `integer`, `number`, `string`, `boolean` or `date`.
     #[serde(rename = "type")]
     #[graphql(name = "type")]
-    kind: String,
+    pub kind: String,
     /// How the type is shown, such as `byte`, `int32`, `date-time`, `password`.
-    format: Option<String>,
-    description: Option<String>,
+    pub format: Option<String>,
+    pub description: Option<String>,
     /// Where in the object the value is.
-    json_path: String,
+    pub json_path: String,
     /// Above 0 the column is shown with `-o wide` only.
-    priority: i32,
+    pub priority: i32,
 }
 
 #[cfg(test)]

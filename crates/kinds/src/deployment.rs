@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 use cluster_registry::Matches;
-use fleetgraph_core::{Health, IndexKey, Kind, KindMeta, Meta, Relation, Text as SearchText};
+use fleetgraph_core::{
+    EdgeType, Health, IndexKey, Kind, KindMeta, LabelSelector as Matcher, Meta, Relation, Text as SearchText,
+};
 use serde::Deserialize;
 
 use crate::{
@@ -29,6 +31,9 @@ use crate::{
 
 pub const USES: TemplateRelations = template_relations!("deployment", "spec.template.spec");
 
+pub const PODS: Relation =
+    Relation { name: "deployment.pods", edge: EdgeType::Selects, to: "pods", field: "spec.selector" };
+
 /// A rolling set of equal pods.
 pub enum Deployment {}
 
@@ -41,6 +46,8 @@ pub struct Columns {
     paused: bool,
     health: Health,
     template: TemplateColumns,
+    /// `None` if it can't be told what it selects.
+    selector: Option<Matcher>,
 }
 
 #[derive(Deserialize)]
@@ -136,6 +143,7 @@ impl Kind for Deployment {
             paused: text.spec.paused.unwrap_or(false),
             health: text.health(),
             template: TemplateColumns::new(&text.spec.template, &USES),
+            selector: text.spec.selector.matcher().filter(|selector| !selector.is_empty()),
         })
     }
 
@@ -151,6 +159,16 @@ impl Kind for Deployment {
 
     fn references<'a>(meta: &'a Meta, columns: &'a Columns, emit: &mut dyn FnMut(IndexKey<'a>)) {
         columns.template.emit_references(meta, emit);
+        if let Some(selector) = &columns.selector {
+            let (key, value) = selector.filed_under();
+            emit(IndexKey::Selector { namespace: &meta.namespace, key, value });
+        }
+    }
+
+    const SELECTS: Option<&'static Relation> = Some(&PODS);
+
+    fn selector(columns: &Columns) -> Option<Matcher> {
+        columns.selector.clone()
     }
 }
 

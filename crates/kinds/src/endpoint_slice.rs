@@ -310,6 +310,7 @@ mod tests {
             owners: Box::default(),
             created: None,
             deleted: None,
+            application: None,
         }
     }
 

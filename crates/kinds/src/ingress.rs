@@ -265,6 +265,7 @@ mod tests {
             owners: Box::default(),
             created: None,
             deleted: None,
+            application: None,
         };
         let mut found = Vec::new();
         Ingress::references(&meta, &columns(object), &mut |key| {

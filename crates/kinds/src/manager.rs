@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use async_graphql::{Context, Enum, Object};
 use fleetgraph_core::{ClusterId, Labels};
 
-use crate::interface::AnyResource;
+use crate::{
+    graph::{APPLICATIONS, Neighbours},
+    interface::AnyResource,
+    viewer::Viewer,
+};
 
 /// A tool that makes objects.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +33,12 @@ pub struct Manager {
 impl Manager {
     /// Reads the marks. Where an object carries several, the one that acts last stands first: Flux and Argo CD may use
     /// Helm themselves.
-    pub fn of(cluster: &ClusterId, labels: &Labels, annotations: &BTreeMap<String, String>) -> Option<Self> {
+    pub fn of(
+        cluster: &ClusterId,
+        labels: &Labels,
+        application: Option<&str>,
+        annotations: &BTreeMap<String, String>,
+    ) -> Option<Self> {
         let label = |key: &str| labels.get(key).map(str::to_owned).filter(|value| !value.is_empty());
         let annotation = |key: &str| annotations.get(key).cloned().filter(|value| !value.is_empty());
         let new = |tool, kind, api_version, name, namespace| Self {
@@ -49,10 +58,8 @@ impl Manager {
                 return Some(new(ManagerTool::Flux, kind, api_version, name, namespace));
             }
         }
-        // `application:group/kind:namespace/name`; the application may stand behind its namespace and `_`.
-        let tracked = annotation("argocd.argoproj.io/tracking-id")
-            .and_then(|id| id.split(':').next().map(str::to_owned))
-            .or_else(|| label("argocd.argoproj.io/instance"));
+        // The application may stand behind its namespace and `_`.
+        let tracked = application.map(str::to_owned).or_else(|| label("argocd.argoproj.io/instance"));
         if let Some(application) = tracked {
             let (namespace, name) = match application.split_once('_') {
                 Some((namespace, name)) => (Some(namespace.to_owned()), name.to_owned()),
@@ -88,13 +95,17 @@ impl Manager {
 
     /// The object that it stands for; null for a Helm release, which is none, and where its kind isn't watched.
     async fn resource(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<AnyResource>> {
-        match &self.namespace {
-            Some(namespace) if !self.api_version.is_empty() => {
-                AnyResource::find(ctx, &self.cluster, self.kind, self.api_version, namespace, &self.name)
-                    .await
-            }
-            _ => Ok(None),
+        if self.api_version.is_empty() {
+            return Ok(None);
         }
+        if let Some(namespace) = &self.namespace {
+            return AnyResource::find(ctx, &self.cluster, self.kind, self.api_version, namespace, &self.name)
+                .await;
+        }
+        let viewer = Viewer::of(ctx)?;
+        let reader = viewer.registry.read_any(&viewer.scope);
+        let found = Neighbours::new(&reader, &self.cluster).manager(APPLICATIONS, None, &self.name);
+        Ok(found.and_then(AnyResource::from_any))
     }
 }
 
@@ -105,10 +116,11 @@ mod tests {
     fn found(
         labels: &[(&str, &str)],
         annotations: &[(&str, &str)],
+        application: Option<&str>,
     ) -> Option<(ManagerTool, &'static str, String, Option<String>)> {
         let labels = Labels::from_pairs(labels.iter().copied());
         let annotations = annotations.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let manager = Manager::of(&ClusterId::new("c").unwrap(), &labels, &annotations)?;
+        let manager = Manager::of(&ClusterId::new("c").unwrap(), &labels, application, &annotations)?;
         Some((manager.tool, manager.kind, manager.name, manager.namespace))
     }
 
@@ -116,16 +128,21 @@ mod tests {
     fn each_tool_is_known_by_its_marks_and_the_one_that_acts_last_stands_first() {
         let helm = [("meta.helm.sh/release-name", "cart"), ("meta.helm.sh/release-namespace", "shop")];
         let shop = Some("shop".to_owned());
-        assert_eq!(found(&[], &[]), None);
-        assert_eq!(found(&[], &helm), Some((ManagerTool::Helm, "Release", "cart".into(), shop.clone())));
+        assert_eq!(found(&[], &[], None), None);
+        assert_eq!(
+            found(&[], &helm, None),
+            Some((ManagerTool::Helm, "Release", "cart".into(), shop.clone()))
+        );
         let flux = [("helm.toolkit.fluxcd.io/name", "cart"), ("helm.toolkit.fluxcd.io/namespace", "shop")];
         assert_eq!(
-            found(&flux, &helm),
+            found(&flux, &helm, None),
             Some((ManagerTool::Flux, "HelmRelease", "cart".into(), shop.clone()))
         );
-        let tracking = [("argocd.argoproj.io/tracking-id", "shop_cart:apps/Deployment:x/y")];
-        assert_eq!(found(&[], &tracking), Some((ManagerTool::ArgoCd, "Application", "cart".into(), shop)));
+        assert_eq!(
+            found(&[], &helm, Some("shop_cart")),
+            Some((ManagerTool::ArgoCd, "Application", "cart".into(), shop))
+        );
         let label = [("argocd.argoproj.io/instance", "cart")];
-        assert_eq!(found(&label, &[]), Some((ManagerTool::ArgoCd, "Application", "cart".into(), None)));
+        assert_eq!(found(&label, &[], None), Some((ManagerTool::ArgoCd, "Application", "cart".into(), None)));
     }
 }

@@ -307,8 +307,6 @@ impl Kind for Pod {
         let (placed, status) = (text.spec.0, text.status.0);
         let uses = placed.spec.uses();
         let names = |names: std::collections::BTreeSet<&str>| names.into_iter().map(Istr::new).collect();
-        let images: std::collections::BTreeSet<&str> =
-            placed.spec.containers.iter().filter_map(|container| container.image.as_deref()).collect();
         let phase = match status.phase.as_deref() {
             Some("Running") => PodPhase::Running,
             Some("Succeeded") => PodPhase::Succeeded,
@@ -337,7 +335,7 @@ impl Kind for Pod {
             host_ip: status.host_ip.unwrap_or_default(),
             pod_ip: status.pod_ip.as_deref().unwrap_or("").into(),
             started: status.start_time,
-            images: names(images),
+            images: names(placed.spec.images()),
             config_maps: names(uses.config_maps),
             secrets: names(uses.secrets),
             claims: names(uses.claims),
@@ -582,8 +580,8 @@ impl PodDetail {
     async fn resources(&self) -> async_graphql::Result<PodResources> {
         let text: PodText<'_> = self.0.part()?;
         Ok(PodResources {
-            requests: ResourceAmounts::from(&text.spec.total(|resources| &resources.requests)),
-            limits: ResourceAmounts::from(&text.spec.total(|resources| &resources.limits)),
+            requests: ResourceAmounts::from(&text.spec.requests()),
+            limits: ResourceAmounts::from(&text.spec.limits()),
         })
     }
 

@@ -29,6 +29,8 @@ pub struct SpecText<'a> {
     #[serde(borrow, default)]
     pub init_containers: List<ContainerText<'a>>,
     #[serde(borrow, default)]
+    ephemeral_containers: List<ContainerText<'a>>,
+    #[serde(borrow, default)]
     pub volumes: List<VolumeText<'a>>,
     #[serde(borrow, default)]
     pub image_pull_secrets: List<Named<'a>>,
@@ -156,6 +158,18 @@ pub struct Uses<'a> {
     pub claims: BTreeSet<&'a str>,
 }
 
+impl<'a> SpecText<'a> {
+    /// Init containers, and those that were added to look into a running pod, too.
+    fn all_containers(&self) -> impl Iterator<Item = &ContainerText<'a>> {
+        self.containers.iter().chain(&*self.init_containers).chain(&*self.ephemeral_containers)
+    }
+
+    /// The images of all containers, each once and in order.
+    pub fn images(&self) -> BTreeSet<&str> {
+        self.all_containers().filter_map(|container| container.image.as_deref()).collect()
+    }
+}
+
 impl SpecText<'_> {
     pub fn uses(&self) -> Uses<'_> {
         let mut uses = Uses::default();
@@ -168,7 +182,7 @@ impl SpecText<'_> {
                 uses.secrets.extend(source.secret.as_ref().and_then(Named::get));
             }
         }
-        for container in self.containers.iter().chain(&*self.init_containers) {
+        for container in self.all_containers() {
             for from in container.env.iter().filter_map(|env| env.value_from.as_ref()) {
                 uses.config_maps.extend(from.config_map_key_ref.as_ref().and_then(Named::get));
                 uses.secrets.extend(from.secret_key_ref.as_ref().and_then(Named::get));
@@ -182,10 +196,9 @@ impl SpecText<'_> {
         uses
     }
 
-    /// What the scheduler counts for the pod: the sum over its containers and sidecars, at least what its init
-    /// containers need one after the other, and the overhead. After `AggregateContainerRequests` of
-    /// k8s.io/component-helpers.
-    pub fn total<'a>(&'a self, pick: impl Fn(&'a ResourcesText<'a>) -> &'a Amounts<'a>) -> Totals {
+    /// What is counted for the pod: the sum over its containers and sidecars, and at least what its init containers need
+    /// one after the other. After `AggregateContainerRequests` of k8s.io/component-helpers.
+    fn total<'a>(&'a self, pick: impl Fn(&'a ResourcesText<'a>) -> &'a Amounts<'a>) -> Totals {
         let mut total = Totals::default();
         for container in &*self.containers {
             total.add(pick(&container.resources));
@@ -208,6 +221,19 @@ impl SpecText<'_> {
         for (name, amount) in pick(&self.resources).iter() {
             total.0.insert(name.to_owned(), amount);
         }
+        total
+    }
+
+    /// What the scheduler reserves for the pod, with its overhead.
+    pub fn requests(&self) -> Totals {
+        let mut total = self.total(|resources| &resources.requests);
+        total.add(&self.overhead);
+        total
+    }
+
+    /// What the pod may use; the overhead raises limits that there are, and makes none.
+    pub fn limits(&self) -> Totals {
+        let mut total = self.total(|resources| &resources.limits);
         for (name, amount) in self.overhead.iter() {
             if let Some(sum) = total.0.get_mut(name) {
                 *sum = *sum + amount;
@@ -533,14 +559,19 @@ mod tests {
             r#"{"containers":[{"name":"a","env":[{"name":"X","valueFrom":{"configMapKeyRef":{"name":"env-cm","key":"k"}}},
                  {"name":"Y","valueFrom":{"secretKeyRef":{"name":"env-secret","key":"k"}}},{"name":"Z","value":"1"}],
                  "envFrom":[{"configMapRef":{"name":"from-cm"}},{"secretRef":{"name":"from-secret"}}]}],
-               "initContainers":[{"name":"i","envFrom":[{"configMapRef":{"name":"init-cm"}}]}],
+               "initContainers":[{"name":"i","image":"b","envFrom":[{"configMapRef":{"name":"init-cm"}}]}],
+               "ephemeralContainers":[{"name":"debugger","image":"a","envFrom":[{"configMapRef":{"name":"debug-cm"}}]}],
                "volumes":[{"name":"v1","configMap":{"name":"vol-cm"}},{"name":"v2","secret":{"secretName":"vol-secret"}},
                  {"name":"v3","persistentVolumeClaim":{"claimName":"data"}},{"name":"v4","emptyDir":{}},
                  {"name":"v5","projected":{"sources":[{"configMap":{"name":"proj-cm"}},{"secret":{"name":"proj-secret"}},{"serviceAccountToken":{"path":"t"}}]}}],
                "imagePullSecrets":[{"name":"pull"}]}"#,
         );
         let uses = spec.uses();
-        assert_eq!(Vec::from_iter(uses.config_maps), ["env-cm", "from-cm", "init-cm", "proj-cm", "vol-cm"]);
+        assert_eq!(
+            Vec::from_iter(uses.config_maps),
+            ["debug-cm", "env-cm", "from-cm", "init-cm", "proj-cm", "vol-cm"]
+        );
+        assert_eq!(Vec::from_iter(spec.images()), ["a", "b"]);
         assert_eq!(
             Vec::from_iter(uses.secrets),
             ["env-secret", "from-secret", "proj-secret", "pull", "vol-secret"]
@@ -556,11 +587,16 @@ mod tests {
                  {"name":"i","resources":{"requests":{"cpu":"100m","memory":"128Mi"}}}],
                "overhead":{"cpu":"10m"}}"#,
         );
-        let amounts = ResourceAmounts::from(&spec.total(|r| &r.requests));
+        let amounts = ResourceAmounts::from(&spec.requests());
         // cpu: 100 + 200 + sidecar 50 > init 100 + 50; plus 10 of overhead.
         assert_eq!(amounts.cpu.as_deref(), Some("360m"));
         assert_eq!(amounts.memory.as_deref(), Some("128Mi"));
         assert_eq!(amounts.storage, None);
+        assert_eq!(
+            ResourceAmounts::from(&spec.limits()).cpu,
+            None,
+            "overhead is no limit where there is none"
+        );
     }
 
     #[test]

@@ -135,9 +135,7 @@ impl TemplateColumns {
         uses.secrets.iter().for_each(|name| refs.here(&relations.secrets, name));
         uses.claims.iter().for_each(|name| refs.here(&relations.claims, name));
         refs.here(&relations.service_account, text.spec.service_account_name.as_deref().unwrap_or(""));
-        let images: BTreeSet<&str> =
-            text.spec.containers.iter().filter_map(|container| container.image.as_deref()).collect();
-        Self { refs: refs.build(), images: images.into_iter().map(Istr::new).collect() }
+        Self { refs: refs.build(), images: text.spec.images().into_iter().map(Istr::new).collect() }
     }
 
     pub fn emit_references<'a>(&'a self, meta: &'a Meta, emit: &mut dyn FnMut(IndexKey<'a>)) {
@@ -188,7 +186,7 @@ impl<K: Templated> FromTemplate<K> {
         K::template_spec(&self.0)
     }
 
-    /// The images that the template's containers ask for, each once.
+    /// The images that the template's containers ask for, init containers too, each once.
     async fn images(&self) -> Vec<&str> {
         self.columns().images.iter().map(|image| &**image).collect()
     }
@@ -274,6 +272,7 @@ mod tests {
             owners: Box::default(),
             created: None,
             deleted: None,
+            application: None,
         };
         let columns = K::columns(object).unwrap();
         let mut found = Vec::new();

@@ -114,6 +114,7 @@ pub mod tests {
             owners: Box::default(),
             created: None,
             deleted: None,
+            application: None,
         }
     }
 

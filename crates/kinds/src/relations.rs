@@ -45,9 +45,8 @@ pub fn relations_markdown() -> String {
         let to = if to.is_empty() { "any kind".to_owned() } else { format!("`{to}`") };
         let _ = writeln!(out, "| `{}` | {from} | {to} | `{field}` |", edge_name(*edge));
     }
-    for (to, label) in crate::graph::managers() {
-        let _ =
-            writeln!(out, "| `{}` | any kind | `{to}` | label `{label}` |", edge_name(EdgeType::ManagedBy));
+    for (to, mark) in crate::graph::managers() {
+        let _ = writeln!(out, "| `{}` | any kind | `{to}` | `{mark}` |", edge_name(EdgeType::ManagedBy));
     }
     out.push_str(
         "| `REFERS_TO` | custom resources | any kind | as `custom_resource_references` of the configuration says |\n\n\

@@ -7,7 +7,7 @@ use std::{
 
 use async_graphql::{ContainerType, Context, ID, Object, ObjectType, TypeName};
 use cluster_registry::{AnyEntry, Entry, Shared, SharedAny};
-use fleetgraph_core::{EdgeType, Error, ErrorCode, Kind};
+use fleetgraph_core::{EdgeType, Error, ErrorCode, Kind, Meta};
 use serde::Deserialize;
 
 use crate::{
@@ -109,7 +109,40 @@ impl<K: ResourceKind> Resource<K> {
 
     #[graphql(flatten)]
     async fn common(&self) -> Common {
-        Common(Arc::clone(&self.0) as Arc<dyn AnyObject>)
+        Common::of(&self.0)
+    }
+
+    /// The cluster that the object lies in.
+    pub async fn cluster(&self, ctx: &Context<'_>) -> async_graphql::Result<ClusterObject> {
+        ClusterObject::by_id(ctx, &self.0.entry.cluster)
+    }
+
+    /// The Helm release, Argo CD application or Flux object that made this one, by the marks that they leave.
+    async fn managed_by(&self) -> async_graphql::Result<Option<Manager>> {
+        Common::of(&self.0).manager()
+    }
+
+    /// The owner that manages the object, such as a pod's ReplicaSet. An owner of a kind that fleetgraph does
+    /// not watch, or one that is gone, is given by its name alone.
+    async fn owned_by(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<AnyResource>> {
+        Common::of(&self.0).owner(ctx).await
+    }
+
+    /// The Kubernetes events about the object, in the order of their names.
+    async fn events(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<Event>>> {
+        Common::of(&self.0).events(ctx).await
+    }
+
+    /// The objects next to this one, by every relation that is known: owners, references both ways, selectors.
+    async fn related(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default_with = "Direction::Both")] direction: Direction,
+        #[graphql(desc = "All but `CONCERNS` if missing.")] edge_types: Option<Vec<EdgeKind>>,
+        #[graphql(default = 100, desc = "How many at most.")] limit: i32,
+    ) -> async_graphql::Result<Vec<Related>> {
+        let edges = edge_types_or_default(edge_types);
+        Related::of(ctx, &self.0.shared(), direction, Some(&edges), usize::try_from(limit).unwrap_or(0))
     }
 
     #[graphql(flatten)]
@@ -140,10 +173,6 @@ impl<K: ResourceKind> Resource<K> {
     pub(crate) async fn health(&self, _: &Context<'_>) -> async_graphql::Result<ObjectHealth> {
         Ok(self.0.entry.health().into())
     }
-
-    pub(crate) async fn cluster(&self, ctx: &Context<'_>) -> async_graphql::Result<ClusterObject> {
-        ClusterObject::by_id(ctx, &self.0.entry.cluster)
-    }
 }
 
 /// An object that is being answered, whatever its kind.
@@ -167,10 +196,41 @@ impl<K: Kind> AnyObject for Object<K> {
     }
 }
 
-/// The fields of every kind. Their resolvers are compiled once, not once for each kind.
+/// The fields of every kind. Their resolvers are compiled once, not once for each kind. Fields that lead to objects can't
+/// be among them: their types would ask for these fields before they are known.
 struct Common(Arc<dyn AnyObject>);
 
 impl Common {
+    fn of<K: Kind>(object: &Arc<Object<K>>) -> Self {
+        Self(Arc::<Object<K>>::clone(object))
+    }
+
+    fn manager(&self) -> async_graphql::Result<Option<Manager>> {
+        let Meta { labels, application, .. } = self.entry().meta();
+        let annotations = self.annotations_text()?;
+        Ok(Manager::of(self.entry().cluster(), labels, application.as_deref(), &annotations))
+    }
+
+    async fn owner(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<AnyResource>> {
+        let meta = self.entry().meta();
+        match meta.controller().or_else(|| meta.owners.first()) {
+            Some(owner) => {
+                AnyResource::owner(ctx, self.entry().cluster(), &meta.namespace, owner).await.map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+
+    async fn events(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<Event>>> {
+        let (kind, meta) = (self.entry().kind(), self.entry().meta());
+        let key = OwnedKey::Ref {
+            relation: crate::event::REGARDING.name,
+            namespace: meta.namespace.to_string(),
+            name: target(kind.kind, kind.group, &meta.name),
+        };
+        viewer::by::<Event>(ctx, self.entry().cluster(), key).await
+    }
+
     fn entry(&self) -> &dyn AnyEntry {
         self.0.entry()
     }
@@ -214,11 +274,6 @@ impl Common {
         self.entry().health().into()
     }
 
-    /// The cluster that the object lies in.
-    async fn cluster(&self, ctx: &Context<'_>) -> async_graphql::Result<ClusterObject> {
-        ClusterObject::by_id(ctx, self.entry().cluster())
-    }
-
     /// The object's identity in its cluster; a new object of the same name has another.
     async fn uid(&self) -> &str {
         &self.entry().meta().uid
@@ -231,12 +286,6 @@ impl Common {
     async fn annotations(&self) -> async_graphql::Result<Json> {
         let annotations = self.annotations_text()?;
         Ok(Json::strings(annotations.iter().map(|(k, v)| (k.as_str(), v.as_str()))))
-    }
-
-    /// The Helm release, Argo CD application or Flux object that made this one, by the marks that they leave.
-    async fn managed_by(&self) -> async_graphql::Result<Option<Manager>> {
-        let entry = self.entry();
-        Ok(Manager::of(entry.cluster(), &entry.meta().labels, &self.annotations_text()?.0))
     }
 
     /// The version of the object at its API server. Compare for equality only.
@@ -256,41 +305,6 @@ impl Common {
     /// When deletion was asked for; the object is being removed since.
     async fn deleted_at(&self) -> Option<DateTime> {
         self.entry().meta().deleted.map(DateTime)
-    }
-
-    /// The owner that manages the object, such as a pod's ReplicaSet. An owner of a kind that fleetgraph does
-    /// not watch, or one that is gone, is given by its name alone.
-    async fn owned_by(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<AnyResource>> {
-        let meta = self.entry().meta();
-        match meta.controller().or_else(|| meta.owners.first()) {
-            Some(owner) => {
-                AnyResource::owner(ctx, self.entry().cluster(), &meta.namespace, owner).await.map(Some)
-            }
-            None => Ok(None),
-        }
-    }
-
-    /// The Kubernetes events about the object, in the order of their names.
-    async fn events(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Resource<Event>>> {
-        let meta = self.entry().meta();
-        let key = OwnedKey::Ref {
-            relation: crate::event::REGARDING.name,
-            namespace: meta.namespace.to_string(),
-            name: target(self.entry().kind().kind, self.entry().kind().group, &meta.name),
-        };
-        viewer::by::<Event>(ctx, self.entry().cluster(), key).await
-    }
-
-    /// The objects next to this one, by every relation that is known: owners, references both ways, selectors.
-    async fn related(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(default_with = "Direction::Both")] direction: Direction,
-        #[graphql(desc = "All but `CONCERNS` if missing.")] edge_types: Option<Vec<EdgeKind>>,
-        #[graphql(default = 100, desc = "How many at most.")] limit: i32,
-    ) -> async_graphql::Result<Vec<Related>> {
-        let edges = edge_types_or_default(edge_types);
-        Related::of(ctx, &self.0.shared(), direction, Some(&edges), usize::try_from(limit).unwrap_or(0))
     }
 
     /// The whole object as YAML, without `managedFields`.

@@ -32,6 +32,7 @@ fn take<K: Kind>(object: &str) -> Result<usize, String> {
         owners: Box::new([owner]),
         created: None,
         deleted: None,
+        application: None,
     };
     let mut seen = 0;
     let _ = K::health(&columns);

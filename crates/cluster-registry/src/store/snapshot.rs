@@ -135,6 +135,9 @@ fn each_key<'a, K: Kind>(entry: &'a Entry<K>, emit: &mut dyn FnMut(IndexKey<'a>)
     for owner in &entry.meta.owners {
         emit(IndexKey::Owner(&owner.uid));
     }
+    if let Some(application) = &entry.meta.application {
+        emit(IndexKey::Application(application));
+    }
     K::references(&entry.meta, &entry.columns, emit);
 }
 
@@ -142,6 +145,7 @@ fn has_key<K: Kind>(entry: &Entry<K>, key: &IndexKey<'_>) -> bool {
     match key {
         IndexKey::Label(key, value) => entry.meta.labels.get(key) == Some(value),
         IndexKey::Owner(uid) => entry.meta.owners.iter().any(|owner| &*owner.uid == *uid),
+        IndexKey::Application(name) => entry.meta.application.as_deref() == Some(name),
         IndexKey::Ref { .. } | IndexKey::Selector { .. } => {
             let mut found = false;
             K::references(&entry.meta, &entry.columns, &mut |k| found |= k == *key);

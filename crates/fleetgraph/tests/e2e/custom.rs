@@ -208,6 +208,56 @@ async fn a_crowd_of_definitions_and_a_broken_conversion_disturb_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_argo_cd_tracks_by_its_annotation_leads_to_the_application_and_back() {
+    let bed = Bed::with(&["tracked"], "enable_custom_resources: true\n").await;
+    let plane = bed.plane("tracked");
+    let definition = definition("applications", "Application", "v1").replace("shop.example", "argoproj.io");
+    apply(plane, &definition).await;
+    plane.kubectl(&["wait", "--for=condition=Established", "crd/applications.argoproj.io"]).await.unwrap();
+    plane.kubectl(&["create", "namespace", "argocd"]).await.unwrap();
+    let application = |name: &str, namespace: &str| {
+        json!({"apiVersion": "argoproj.io/v1", "kind": "Application", "metadata": {"name": name, "namespace": namespace}})
+            .to_string()
+    };
+    let tracked = |name: &str, application: &str| {
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "annotations": {
+            "argocd.argoproj.io/tracking-id": format!("{application}:/ConfigMap:default/{name}")}}})
+        .to_string()
+    };
+    let objects = [
+        application("shop", "argocd"),
+        application("team", "default"),
+        tracked("plain", "shop"),
+        tracked("named", "default_team"),
+    ];
+    apply(plane, &objects.join("\n---\n")).await;
+    let application = |name: &str, namespace: &str| json!({"id": format!("applications.argoproj.io/tracked:{namespace}:{name}")});
+    for (name, expected) in
+        [("plain", application("shop", "argocd")), ("named", application("team", "default"))]
+    {
+        let query = format!(
+            r#"{{ configMap(cluster: "tracked", name: "{name}") {{ managedBy {{ tool kind resource {{ id }} }}
+                related(edgeTypes: [MANAGED_BY]) {{ direction resource {{ id }} }} }} }}"#
+        );
+        let answer = bed
+            .until(&query, |data| data["configMap"]["related"].as_array().is_some_and(|r| !r.is_empty()))
+            .await;
+        assert_eq!(
+            answer["data"]["configMap"],
+            json!({"managedBy": {"tool": "ARGO_CD", "kind": "Application", "resource": expected},
+                "related": [{"direction": "OUTGOING", "resource": expected}]})
+        );
+    }
+    let data = bed
+        .data(r#"{ customResources(resource: "applications.argoproj.io") { related(edgeTypes: [MANAGED_BY]) { resource { name } } } }"#)
+        .await;
+    assert_eq!(
+        data["customResources"],
+        json!([{"related": [{"resource": {"name": "plain"}}]}, {"related": [{"resource": {"name": "named"}}]}])
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_the_kinds_and_namespaces_that_are_listed_are_watched_built_in_ones_too() {
     let bed = Bed::with(
         &["listed"],

@@ -198,6 +198,16 @@ async fn a_search_finds_counts_and_pages_over_kinds_and_clusters() {
     let owned = found(&format!(r#"owner: "{owner}""#)).await;
     assert_eq!(owned.iter().filter(|node| node["cluster"]["id"] == "north").count(), 3);
 
+    // Field selectors as kubectl has them; where no kind is named, those that have the field are searched.
+    let selector = "status.phase=Running,metadata.namespace=default";
+    let theirs =
+        bed.plane("north").kubectl(&["get", "pods", "-A", "--field-selector", selector, "-o", "name"]).await;
+    let ours = found(&format!(r#"kinds: ["pods"], clusters: ["north"], fieldSelector: "{selector}""#)).await;
+    assert!(!ours.is_empty(), "pods run");
+    assert_eq!(ours.len(), theirs.unwrap().lines().count());
+    let active = found(r#"clusters: ["north"], fieldSelector: "status.phase=Active""#).await;
+    assert!(!active.is_empty() && active.iter().all(|node| node["kind"] == "Namespace"), "{active:?}");
+
     // Pages in every order put each object on exactly one page, as one large page has them.
     for field in ["CLUSTER", "KIND", "NAMESPACE", "NAME", "CREATED_AT", "HEALTH"] {
         for direction in ["ASC", "DESC"] {
@@ -251,13 +261,15 @@ async fn a_search_finds_counts_and_pages_over_kinds_and_clusters() {
     assert_eq!(data["keys"], json!(["app"]));
     assert_eq!(data["values"], json!(["cart", "other"]));
 
-    let answer = client::answer(
-        bed.http(),
-        r#"{ resources(filter: {kinds: ["dragons"]}) { totalCount } }"#,
-        json!({}),
-    )
-    .await;
-    assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{answer}");
+    for refused in [
+        r#"kinds: ["dragons"]"#,
+        r#"kinds: ["services"], fieldSelector: "status.phase=Running""#,
+        r#"fieldSelector: "spec.dragon=1""#,
+    ] {
+        let query = format!("{{ resources(filter: {{{refused}}}) {{ totalCount }} }}");
+        let answer = client::answer(bed.http(), &query, json!({})).await;
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{answer}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -78,7 +78,7 @@ impl CustomResourceDetail {
             return Ok(Vec::new());
         };
         let object: Value = self.0.part()?;
-        PrinterColumn::of(&definition.json().graphql()?, kind.version, &object).graphql()
+        Ok(definition.columns.printers.print(kind.version, &object))
     }
 
     /// The value at a JSONPath as Kubernetes writes it, such as `.spec.dnsNames[0]`; a list if the path leads to

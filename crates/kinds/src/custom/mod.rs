@@ -13,6 +13,7 @@ mod health;
 mod kind;
 mod path;
 mod printer;
+pub use printer::Printers;
 mod watcher;
 
 use std::sync::Arc;

@@ -2,11 +2,10 @@
 
 use async_graphql::SimpleObject;
 use fleetgraph_core::Timestamp;
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::Path;
-use crate::text::List;
+use crate::custom_resource_definition::CustomResourcePrinterColumn;
 
 /// A column that `kubectl get` prints.
 #[derive(SimpleObject, Debug, PartialEq, Eq)]
@@ -22,61 +21,57 @@ pub struct PrinterColumn {
     value: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Definition {
-    spec: Spec,
-}
+/// What is printed of the objects of each version of a kind. Its paths are read once, with the definition.
+pub struct Printers(Box<[(String, Box<[Column]>)]>);
 
-#[derive(Deserialize)]
-struct Spec {
-    versions: List<Version>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Version {
-    name: String,
-    #[serde(default)]
-    additional_printer_columns: List<Column>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Column {
     name: String,
-    #[serde(rename = "type")]
     kind: String,
-    #[serde(default)]
     description: Option<String>,
-    #[serde(default)]
     priority: i32,
-    json_path: String,
+    /// `None` where the definition's path can't be read: its values are null.
+    path: Option<Path>,
 }
 
-impl PrinterColumn {
-    /// The columns of an object by its definition's text. A version without columns has kubectl's own one, the age.
-    pub fn of(definition: &str, version: &str, object: &Value) -> Result<Vec<Self>, serde_json::Error> {
-        let definition: Definition = serde_json::from_str(definition)?;
-        let version = definition.spec.versions.into_iter().find(|known| known.name == version);
-        let mut columns = version.map(|version| version.additional_printer_columns.0).unwrap_or_default();
-        if columns.is_empty() {
-            columns.push(Column {
-                name: "Age".to_owned(),
-                kind: "date".to_owned(),
-                description: None,
-                priority: 0,
-                json_path: ".metadata.creationTimestamp".to_owned(),
-            });
-        }
-        Ok(columns.into_iter().map(|column| Self::new(column, object)).collect())
+impl Printers {
+    /// By the columns that each version declares. A version without any has kubectl's own one, the age.
+    pub fn new(versions: impl IntoIterator<Item = (String, Vec<CustomResourcePrinterColumn>)>) -> Self {
+        let read = |(version, mut columns): (String, Vec<CustomResourcePrinterColumn>)| {
+            if columns.is_empty() {
+                columns.push(CustomResourcePrinterColumn {
+                    name: "Age".to_owned(),
+                    kind: "date".to_owned(),
+                    json_path: ".metadata.creationTimestamp".to_owned(),
+                    ..CustomResourcePrinterColumn::default()
+                });
+            }
+            (version, columns.into_iter().map(Column::new).collect())
+        };
+        Self(versions.into_iter().map(read).collect())
     }
 
-    fn new(column: Column, object: &Value) -> Self {
-        let value = Path::parse(&column.json_path)
-            .ok()
-            .and_then(|path| path.values(object).first().and_then(|value| printed(value, &column.kind)));
-        let Column { name, kind, description, priority, .. } = column;
-        Self { name, kind, description, priority, value }
+    /// The columns of an object of a version.
+    pub fn print(&self, version: &str, object: &Value) -> Vec<PrinterColumn> {
+        let columns = self.0.iter().find(|(known, _)| known == version);
+        columns.map_or_else(Vec::new, |(_, columns)| columns.iter().map(|c| c.print(object)).collect())
+    }
+}
+
+impl Column {
+    fn new(column: CustomResourcePrinterColumn) -> Self {
+        let CustomResourcePrinterColumn { name, kind, description, priority, json_path, .. } = column;
+        Self { name, kind, description, priority, path: Path::parse(&json_path).ok() }
+    }
+
+    fn print(&self, object: &Value) -> PrinterColumn {
+        let found = self.path.as_ref().map(|path| path.values(object)).unwrap_or_default();
+        PrinterColumn {
+            name: self.name.clone(),
+            kind: self.kind.clone(),
+            description: self.description.clone(),
+            priority: self.priority,
+            value: found.first().and_then(|value| printed(value, &self.kind)),
+        }
     }
 }
 
@@ -104,19 +99,21 @@ mod tests {
 
     #[test]
     fn columns_hold_the_first_value_of_their_path_if_its_type_fits() {
-        let definition = json!({"spec": {"versions": [{"name": "v1", "additionalPrinterColumns": [
+        let declared = json!([
             {"name": "Ready", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Ready\")].status"},
             {"name": "Replicas", "type": "integer", "jsonPath": ".spec.replicas"},
             {"name": "Wrong", "type": "integer", "jsonPath": ".spec.name"},
             {"name": "Missing", "type": "string", "jsonPath": ".spec.nothing"},
             {"name": "Hosts", "type": "string", "jsonPath": ".spec.hosts", "priority": 1},
-            {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}]}]}});
+            {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}]);
         let object = json!({
             "metadata": {"creationTimestamp": "2026-11-21T04:08:52Z"},
             "spec": {"replicas": 3, "name": "x", "hosts": ["a", "b"]},
             "status": {"conditions": [{"type": "Ready", "status": "True"}]},
         });
-        let columns = PrinterColumn::of(&definition.to_string(), "v1", &object).unwrap();
+        let printers = Printers::new([("v1".to_owned(), serde_json::from_value(declared).unwrap())]);
+        assert_eq!(printers.print("v2", &object), []);
+        let columns = printers.print("v1", &object);
         let values: Vec<_> = columns.iter().map(|c| (c.name.as_str(), c.value.as_deref())).collect();
         assert_eq!(
             values,
@@ -134,8 +131,7 @@ mod tests {
 
     #[test]
     fn a_version_without_columns_has_the_age() {
-        let definition = json!({"spec": {"versions": [{"name": "v1"}]}}).to_string();
-        let columns = PrinterColumn::of(&definition, "v1", &json!({})).unwrap();
+        let columns = Printers::new([("v1".to_owned(), Vec::new())]).print("v1", &json!({}));
         assert_eq!(columns[0].name, "Age");
         assert_eq!(columns[0].value, None);
     }

@@ -24,7 +24,7 @@ use std::{
 use cluster_registry::{AnyReader, SharedAny};
 use fleetgraph_core::{ClusterId, EdgeType, Error, ObjectId};
 
-pub use neighbours::{Neighbour, Side, Target, managers};
+pub use neighbours::{APPLICATIONS, Neighbour, Neighbours, Side, Target, managers};
 pub use object::{CutReason, Direction, EdgeKind, Related, ResourceGraph, edge_name, entity_type};
 
 /// The deepest walk.

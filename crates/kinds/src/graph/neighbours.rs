@@ -21,12 +21,18 @@ const MANAGERS: [(&str, Option<&str>, &str); 3] = [
         Some("helm.toolkit.fluxcd.io/namespace"),
         "helmreleases.helm.toolkit.fluxcd.io",
     ),
-    ("argocd.argoproj.io/instance", None, "applications.argoproj.io"),
+    ("argocd.argoproj.io/instance", None, APPLICATIONS),
 ];
 
-/// The resources that tools make objects from, with the label that names them.
-pub fn managers() -> impl Iterator<Item = (&'static str, &'static str)> {
-    MANAGERS.into_iter().map(|(label, _, resource)| (resource, label))
+/// What Argo CD makes objects from. It marks them by a label or, in its newer versions, by an annotation.
+pub const APPLICATIONS: &str = "applications.argoproj.io";
+
+/// The resources that tools make objects from, with the mark that names them.
+pub fn managers() -> impl Iterator<Item = (&'static str, String)> {
+    let labels =
+        MANAGERS.into_iter().map(|(label, _, resource)| (resource, format!("metadata.labels[{label}]")));
+    let annotation = "metadata.annotations[argocd.argoproj.io/tracking-id]".to_owned();
+    labels.chain([(APPLICATIONS, annotation)])
 }
 
 /// The kind of the objects that selectors choose.
@@ -90,15 +96,16 @@ impl<'a> Neighbours<'a> {
         for (label, of_namespace, resource) in MANAGERS {
             let Some(name) = meta.labels.get(label) else { continue };
             let namespace = of_namespace.and_then(|label| meta.labels.get(label));
-            for store in self.stores.iter().filter(|store| store.kind().is_resource(resource)) {
-                let key = |entry: &dyn AnyEntry| {
-                    *entry.meta().name == *name && namespace.is_none_or(|ns| *entry.meta().namespace == *ns)
-                };
-                let (from, to) = (Edge::Least, Edge::Greatest);
-                for manager in self.reader.within(&**store, None, from, to, 1, &key).0 {
-                    emit(EdgeType::ManagedBy, Vertex::Object(manager));
-                }
-            }
+            self.manager(resource, namespace, name)
+                .into_iter()
+                .for_each(|manager| emit(EdgeType::ManagedBy, Vertex::Object(manager)));
+        }
+        if let Some(application) = &meta.application {
+            let (namespace, name) =
+                application.split_once('_').map_or((None, &**application), |(ns, name)| (Some(ns), name));
+            self.manager(APPLICATIONS, namespace, name)
+                .into_iter()
+                .for_each(|manager| emit(EdgeType::ManagedBy, Vertex::Object(manager)));
         }
         cuts
     }
@@ -162,6 +169,12 @@ impl<'a> Neighbours<'a> {
                 };
                 follow(EdgeType::ManagedBy, &**store, IndexKey::Label(label, &meta.name), &here);
             }
+            if kind.is_resource(APPLICATIONS) {
+                let with_namespace = format!("{}_{}", &*meta.namespace, meta.name);
+                for name in [&*meta.name, &with_namespace] {
+                    follow(EdgeType::ManagedBy, &**store, IndexKey::Application(name), &all);
+                }
+            }
         }
         if kind.is_resource(PODS) {
             for store in self.stores.iter().filter(|store| store.selects().is_some()) {
@@ -208,6 +221,17 @@ impl<'a> Neighbours<'a> {
             // A new object of the same name is not the owner.
             .filter(|found| *found.meta().uid == *owner.uid)
             .map_or_else(|| self.absent(&is_it, &owner.kind, namespace, &owner.name), Vertex::Object)
+    }
+
+    /// The object that a tool's mark names. Some marks don't say its namespace.
+    pub fn manager(&self, resource: &str, namespace: Option<&str>, name: &str) -> Option<SharedAny> {
+        if let Some(namespace) = namespace {
+            return self.find(&|kind| kind.is_resource(resource), namespace, name);
+        }
+        let named = |entry: &dyn AnyEntry| *entry.meta().name == *name;
+        self.stores.iter().filter(|store| store.kind().is_resource(resource)).find_map(|store| {
+            self.reader.within(&**store, None, Edge::Least, Edge::Greatest, 1, &named).0.pop()
+        })
     }
 
     /// An object of a kind by its name. A kind may have several stores, for some namespaces each.
