@@ -12,9 +12,9 @@ help: ## List the targets.
 
 demo: ## Start three real control planes and fleetgraph on 127.0.0.1:8080, with things to try.
 	@scripts/prepare --only packages,toolchain,control-planes
-	@echo "demo: building fleetgraph (the first time takes some minutes)"
-	@cargo build --release --quiet -p fleetgraph -p testkit
-	@PATH="$$(tests/tools/build.sh):$$PATH" target/release/demo-fleet --fleetgraph target/release/fleetgraph
+	@echo "demo: building fleetgraph, not optimised (the first time takes some minutes)"
+	@cargo build --quiet --workspace --bin fleetgraph --bin demo-fleet
+	@PATH="$$(tests/tools/build.sh):$$PATH" target/debug/demo-fleet --fleetgraph target/debug/fleetgraph
 
 test: ## Do everything that CI does: format, lints, rules, licences, all tests.
 	@scripts/prepare

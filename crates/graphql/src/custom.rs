@@ -45,7 +45,8 @@ impl CustomQuery {
         one(ctx, &cluster, &kind.resource(), &namespace, &name)
     }
 
-    /// Custom resources of a namespace, a cluster, or all clusters, of one kind or of all.
+    /// Custom resources of a namespace, a cluster, or all clusters, of one kind or of all. Pages of them are those of
+    /// `resources(filter: {kinds: ["certificates.cert-manager.io"]})`.
     async fn custom_resources(
         &self,
         ctx: &Context<'_>,
