@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, Object, SimpleObject, connection::PageInfo};
+use async_graphql::{Context, Enum, InputType, Object, ServerError, SimpleObject, connection::PageInfo};
 use cluster_registry::SharedAny;
+use fleetgraph_core::{Error, ErrorCode};
 use kinds::{
     AnyResource, ErrorExt, Viewer, graphql_error, report,
-    search::{Completion, Count, FacetBy, Filter, Place, ResourceOrder, ResourcesFilter, Search, complete},
+    search::{
+        Completion, Count, FacetBy, Filter, Found, Hits, PageOf, Place, ResourceOrder, ResourcesFilter,
+        Search, Wanted, complete,
+    },
 };
 use tracing::Instrument;
 
@@ -36,12 +40,15 @@ impl SearchQuery {
         let order = order_by.unwrap_or_default();
         let after = after.as_deref().map(Place::decode).transpose().graphql()?;
         if after.as_ref().is_some_and(|after| !order.fits(after)) {
-            return Err(graphql_error(&fleetgraph_core::Error::bad_input(
+            return Err(graphql_error(&Error::bad_input(
                 "`after` is a cursor of another order; page on with the `orderBy` that it came from",
             )));
         }
         let filter = Arc::new(filter.unwrap_or_default().read().graphql()?);
-        Ok(ResourceConnection { filter, order, after, first, hits: tokio::sync::OnceCell::new() })
+        let paged = after.is_some();
+        let wanted = wanted(ctx, PageOf { order, after, first })?;
+        let found = searched(ctx, filter, move |search| search.find(wanted)).await?;
+        Ok(ResourceConnection { order, paged, found })
     }
 
     /// Words that begin with a prefix, for those who type: names, namespaces, label keys or the values of a label.
@@ -60,7 +67,7 @@ impl SearchQuery {
             (CompletionOf::LabelKey, _) => Completion::LabelKey,
             (CompletionOf::LabelValue, Some(key)) => Completion::LabelValue { key },
             (CompletionOf::LabelValue, None) => {
-                return Err(graphql_error(&fleetgraph_core::Error::bad_input(
+                return Err(graphql_error(&Error::bad_input(
                     "`label` is missing: the key whose values are wanted",
                 )));
             }
@@ -104,7 +111,7 @@ async fn searched<T: Send + 'static>(
     let search = aside::run(move |stopped| {
         let reader = registry.read_any(&scope);
         let search = Search::new(&reader, &filter, stopped)?;
-        Ok::<_, fleetgraph_core::Error>((run(&search), search.problems))
+        Ok::<_, Error>((run(&search), search.problems))
     });
     let (result, problems) = search.instrument(tracing::info_span!("graphql.search")).await?.graphql()?;
     // One for each cluster and cause, however many kinds it concerns.
@@ -117,51 +124,91 @@ async fn searched<T: Send + 'static>(
     Ok(result)
 }
 
-/// A page of a search. Only what is asked for is computed.
+/// What is asked of a search, so that it can be found in one go.
+fn wanted(ctx: &Context<'_>, page: PageOf) -> async_graphql::Result<Wanted> {
+    let mut wanted = Wanted::default();
+    let (mut page, field_pos) = (Some(page), ctx.item.pos);
+    for field in ctx.field().selection_set() {
+        match field.name() {
+            "edges" | "nodes" | "pageInfo" => wanted.page = wanted.page.or(page.take()),
+            "totalCount" => wanted.count = true,
+            "facets" => {
+                let argument = |name: &str| {
+                    let arguments = field.arguments()?.into_iter();
+                    Ok::<_, ServerError>(
+                        arguments.into_iter().find(|(known, _)| *known == name).map(|(_, value)| value),
+                    )
+                };
+                let by = FacetProperty::parse(argument("by")?)
+                    .map_err(|error| error.into_server_error(field_pos))?;
+                let label = Option::<String>::parse(argument("label")?)
+                    .map_err(|error| error.into_server_error(field_pos))?;
+                let by = facet_by(by, label)?;
+                if !wanted.facets.contains(&by) {
+                    wanted.facets.push(by);
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(wanted)
+}
+
+fn facet_by(by: FacetProperty, label: Option<String>) -> async_graphql::Result<FacetBy> {
+    Ok(match (by, label) {
+        (FacetProperty::Cluster, _) => FacetBy::Cluster,
+        (FacetProperty::Kind, _) => FacetBy::Kind,
+        (FacetProperty::Namespace, _) => FacetBy::Namespace,
+        (FacetProperty::Health, _) => FacetBy::Health,
+        (FacetProperty::Image, _) => FacetBy::Image,
+        (FacetProperty::Label, Some(key)) => FacetBy::Label(key),
+        (FacetProperty::Label, None) => {
+            return Err(graphql_error(&Error::bad_input(
+                "`label` is missing: the key whose values are counted",
+            )));
+        }
+    })
+}
+
+/// [`wanted`] did not see what is executed now, which is a fault of ours.
+fn unasked() -> async_graphql::Error {
+    graphql_error(&Error::new(ErrorCode::Internal, "the search was not asked for this field"))
+}
+
+/// What was found: as much as was asked for.
 struct ResourceConnection {
-    filter: Arc<Filter>,
     order: ResourceOrder,
-    after: Option<Place>,
-    first: usize,
-    hits: tokio::sync::OnceCell<(Vec<SharedAny>, bool)>,
+    /// Whether it is not the first page.
+    paged: bool,
+    found: Found,
 }
 
 impl ResourceConnection {
-    async fn hits(&self, ctx: &Context<'_>) -> async_graphql::Result<&(Vec<SharedAny>, bool)> {
-        let page = async || {
-            let (order, after, first) = (self.order, self.after.clone(), self.first);
-            searched(ctx, Arc::clone(&self.filter), move |search| {
-                let hits = search.page(&order, after.as_ref(), first);
-                (hits.rows, hits.more)
-            })
-            .await
-        };
-        self.hits.get_or_try_init(page).await
+    fn hits(&self) -> async_graphql::Result<&Hits> {
+        self.found.hits.as_ref().ok_or_else(unasked)
     }
 }
 
 #[Object]
 impl ResourceConnection {
-    async fn edges(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<ResourceEdge>> {
-        let (rows, _) = self.hits(ctx).await?;
+    async fn edges(&self) -> async_graphql::Result<Vec<ResourceEdge>> {
         let edge = |row: &SharedAny| {
             let node = AnyResource::from_any(SharedAny::clone(row))?;
             Some(ResourceEdge { cursor: self.order.place(&**row).encode(), node })
         };
-        Ok(rows.iter().filter_map(edge).collect())
+        Ok(self.hits()?.rows.iter().filter_map(edge).collect())
     }
 
     /// The objects without their cursors.
-    async fn nodes(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<AnyResource>> {
-        let (rows, _) = self.hits(ctx).await?;
-        Ok(rows.iter().cloned().filter_map(AnyResource::from_any).collect())
+    async fn nodes(&self) -> async_graphql::Result<Vec<AnyResource>> {
+        Ok(self.hits()?.rows.iter().cloned().filter_map(AnyResource::from_any).collect())
     }
 
-    async fn page_info(&self, ctx: &Context<'_>) -> async_graphql::Result<PageInfo> {
-        let (rows, more) = self.hits(ctx).await?;
+    async fn page_info(&self) -> async_graphql::Result<PageInfo> {
+        let Hits { rows, more } = self.hits()?;
         let cursor = |row: &SharedAny| self.order.place(&**row).encode();
         Ok(PageInfo {
-            has_previous_page: self.after.is_some(),
+            has_previous_page: self.paged,
             has_next_page: *more,
             start_cursor: rows.first().map(cursor),
             end_cursor: rows.last().map(cursor),
@@ -169,33 +216,20 @@ impl ResourceConnection {
     }
 
     /// How many objects match in all, whatever the page. Counted when it is asked for.
-    async fn total_count(&self, ctx: &Context<'_>) -> async_graphql::Result<usize> {
-        searched(ctx, Arc::clone(&self.filter), |search| search.count()).await
+    async fn total_count(&self) -> async_graphql::Result<usize> {
+        self.found.count.ok_or_else(unasked)
     }
 
     /// How many of all that match have each value of a property, the most frequent value first.
     async fn facets(
         &self,
-        ctx: &Context<'_>,
         by: FacetProperty,
         #[graphql(desc = "The key, for `LABEL`.")] label: Option<String>,
         #[graphql(default = 50, desc = "How many values at most.")] first: i32,
     ) -> async_graphql::Result<Vec<Count>> {
-        let by = match (by, label) {
-            (FacetProperty::Cluster, _) => FacetBy::Cluster,
-            (FacetProperty::Kind, _) => FacetBy::Kind,
-            (FacetProperty::Namespace, _) => FacetBy::Namespace,
-            (FacetProperty::Health, _) => FacetBy::Health,
-            (FacetProperty::Image, _) => FacetBy::Image,
-            (FacetProperty::Label, Some(key)) => FacetBy::Label(key),
-            (FacetProperty::Label, None) => {
-                return Err(graphql_error(&fleetgraph_core::Error::bad_input(
-                    "`label` is missing: the key whose values are counted",
-                )));
-            }
-        };
         let first = bounded("first", first, MAX_VALUES)?;
-        searched(ctx, Arc::clone(&self.filter), move |search| search.facet(&by, first)).await
+        let counts = self.found.facets.get(&facet_by(by, label)?).ok_or_else(unasked)?;
+        Ok(counts.iter().take(first).cloned().collect())
     }
 }
 

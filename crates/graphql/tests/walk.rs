@@ -22,7 +22,7 @@ use testkit::{ControlPlane, Options, seed};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 const PATIENCE: Duration = Duration::from_secs(120);
-const PODS: usize = 300;
+const PODS: usize = 1000;
 /// Threads meet in another way each time.
 const ROUNDS: usize = 30;
 

@@ -245,6 +245,19 @@ async fn a_search_finds_counts_and_pages_over_kinds_and_clusters() {
               values: completions(of: LABEL_VALUE, label: "app", filter: {kinds: ["pods"]}) }"#,
         )
         .await;
+    // The same through fragments, aliases and variables.
+    let indirect = r#"query($by: FacetProperty!, $label: String) {
+        resources(filter: {kinds: ["pods"], namespaces: ["default"]}) { ...Counts found: totalCount page: nodes { id } } }
+        fragment Counts on ResourceConnection { label: facets(by: $by, label: $label, first: 1) { value count }
+          ... on ResourceConnection { facets(by: KIND) { count } } totalCount @skip(if: true) }"#;
+    let answer = client::answer(bed.http(), indirect, json!({"by": "LABEL", "label": "app"})).await;
+    let found = &answer["data"]["resources"];
+    assert_eq!(found["page"].as_array().map(Vec::len), Some(10), "{answer}");
+    assert_eq!(
+        (&found["found"], &found["label"], &found["facets"]),
+        (&json!(10), &json!([{"value": "cart", "count": 6}]), &json!([{"count": 10}])),
+        "{answer}"
+    );
     let facets = &data["resources"];
     assert_eq!(facets["clusters"], json!([{"value": "north", "count": 5}, {"value": "south", "count": 5}]));
     assert_eq!(

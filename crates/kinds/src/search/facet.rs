@@ -7,7 +7,7 @@ use cluster_registry::AnyEntry;
 use fleetgraph_core::{HealthState, Text};
 
 /// What is counted by.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum FacetBy {
     Cluster,
     Kind,
@@ -20,7 +20,7 @@ pub enum FacetBy {
 }
 
 /// How many objects have a value.
-#[derive(SimpleObject, Debug, PartialEq, Eq)]
+#[derive(SimpleObject, Debug, Clone, PartialEq, Eq)]
 #[graphql(name = "FacetCount")]
 pub struct Count {
     /// The cluster's id, the kind, the namespace, the health, the image, or the label's value.
@@ -29,54 +29,54 @@ pub struct Count {
 }
 
 /// Counts while objects go by.
-pub struct Counts<'b> {
-    by: &'b FacetBy,
+pub struct Counts {
+    by: FacetBy,
     counts: HashMap<String, usize>,
 }
 
-impl<'b> Counts<'b> {
-    pub fn new(by: &'b FacetBy) -> Self {
+impl Counts {
+    pub fn new(by: FacetBy) -> Self {
         Self { by, counts: HashMap::new() }
     }
 
     pub fn add(&mut self, entry: &dyn AnyEntry) {
-        match self.by {
-            FacetBy::Cluster => self.one(entry.cluster().as_str()),
-            FacetBy::Kind => self.one(entry.kind().kind),
+        let counts = &mut self.counts;
+        match &self.by {
+            FacetBy::Cluster => one(counts, entry.cluster().as_str()),
+            FacetBy::Kind => one(counts, entry.kind().kind),
             // A cluster-scoped object has none.
             FacetBy::Namespace if entry.meta().namespace.is_empty() => {}
-            FacetBy::Namespace => self.one(&entry.meta().namespace),
-            FacetBy::Health => self.one(health_word(entry.health().state)),
+            FacetBy::Namespace => one(counts, &entry.meta().namespace),
+            FacetBy::Health => one(counts, health_word(entry.health().state)),
             FacetBy::Image => entry.texts(&mut |text| {
                 if let Text::Image(image) = text {
-                    self.one(image);
+                    one(counts, image);
                 }
             }),
             FacetBy::Label(key) => {
                 if let Some(value) = entry.meta().labels.get(key) {
-                    self.one(value);
+                    one(counts, value);
                 }
-            }
-        }
-    }
-
-    fn one(&mut self, value: &str) {
-        // A value is copied once, not once an object.
-        match self.counts.get_mut(value) {
-            Some(count) => *count += 1,
-            None => {
-                self.counts.insert(value.to_owned(), 1);
             }
         }
     }
 
     /// The most frequent first, equals by their value.
-    pub fn top(self, first: usize) -> Vec<Count> {
+    pub fn sorted(self) -> Vec<Count> {
         let mut counts: Vec<Count> =
             self.counts.into_iter().map(|(value, count)| Count { value, count }).collect();
         counts.sort_unstable_by(|a, b| (Reverse(a.count), &a.value).cmp(&(Reverse(b.count), &b.value)));
-        counts.truncate(first);
         counts
+    }
+}
+
+fn one(counts: &mut HashMap<String, usize>, value: &str) {
+    // A value is copied once, not once an object.
+    match counts.get_mut(value) {
+        Some(count) => *count += 1,
+        None => {
+            counts.insert(value.to_owned(), 1);
+        }
     }
 }
 

@@ -16,7 +16,7 @@ mod words;
 
 use std::{
     cmp::Ordering,
-    collections::BinaryHeap,
+    collections::{BinaryHeap, HashMap},
     ops::ControlFlow,
     sync::{
         Arc,
@@ -36,6 +36,32 @@ pub use words::{Completion, complete};
 pub struct Hits {
     pub rows: Vec<SharedAny>,
     pub more: bool,
+}
+
+/// What of the objects that match is wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    pub page: Option<PageOf>,
+    /// How many there are.
+    pub count: bool,
+    /// Counts by properties.
+    pub facets: Vec<FacetBy>,
+}
+
+/// The first objects behind a place, in an order.
+#[derive(Debug, Clone)]
+pub struct PageOf {
+    pub order: ResourceOrder,
+    pub after: Option<Place>,
+    pub first: usize,
+}
+
+/// What was wanted.
+pub struct Found {
+    pub hits: Option<Hits>,
+    pub count: Option<usize>,
+    /// All values, the most frequent first.
+    pub facets: HashMap<FacetBy, Vec<Count>>,
 }
 
 /// Takes objects that match, with the way to keep one.
@@ -106,43 +132,26 @@ impl<'a> Search<'a> {
         Ok(Self { reader, filter, stopped, stores, problems })
     }
 
-    /// The first objects behind a place, in an order.
+    /// Looks once at everything that matches, for all that is wanted of it.
     #[must_use]
-    pub fn page(&self, order: &ResourceOrder, after: Option<&Place>, first: usize) -> Hits {
-        let mut best: BinaryHeap<Candidate> = BinaryHeap::with_capacity(first.min(1024) + 2);
+    pub fn find(&self, wanted: Wanted) -> Found {
+        let Wanted { page, count, facets } = wanted;
+        let mut page = page.map(Collecting::new);
+        let mut facets: Vec<(FacetBy, facet::Counts)> =
+            facets.into_iter().map(|by| (by.clone(), facet::Counts::new(by))).collect();
+        let mut counted = 0;
         self.each(&mut |entry, share| {
-            let behind = after.is_none_or(|after| order.compare(entry, after).is_gt());
-            // One more than the page tells that there is more.
-            let among = best.len() <= first
-                || best.peek().is_some_and(|worst| order.compare(entry, &worst.place).is_lt());
-            if behind && among {
-                best.push(Candidate { place: order.place(entry), entry: share(), order: *order });
-                if best.len() > first + 1 {
-                    best.pop();
-                }
+            counted += 1;
+            if let Some(page) = &mut page {
+                page.offer(entry, share);
             }
+            facets.iter_mut().for_each(|(_, counts)| counts.add(entry));
         });
-        let more = best.len() > first;
-        let mut rows: Vec<SharedAny> =
-            best.into_sorted_vec().into_iter().map(|candidate| candidate.entry).collect();
-        rows.truncate(first);
-        Hits { rows, more }
-    }
-
-    /// How many objects match.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        let mut count = 0;
-        self.each(&mut |_, _| count += 1);
-        count
-    }
-
-    /// Counts by a property, the most frequent first, `first` at most.
-    #[must_use]
-    pub fn facet(&self, by: &FacetBy, first: usize) -> Vec<Count> {
-        let mut counts = facet::Counts::new(by);
-        self.each(&mut |entry, _| counts.add(entry));
-        counts.top(first)
+        Found {
+            hits: page.map(Collecting::finish),
+            count: count.then_some(counted),
+            facets: facets.into_iter().map(|(by, counts)| (by, counts.sorted())).collect(),
+        }
     }
 
     /// Looks at each object that matches.
@@ -166,6 +175,39 @@ impl<'a> Search<'a> {
             let key = store.narrowest(&filter.labels, &filter.fields);
             spans.iter().try_for_each(|(from, to)| self.reader.each(&**store, key, *from, *to, &mut looked))
         });
+    }
+}
+
+/// The objects of a page, while others go by.
+struct Collecting {
+    page: PageOf,
+    best: BinaryHeap<Candidate>,
+}
+
+impl Collecting {
+    fn new(page: PageOf) -> Self {
+        let best = BinaryHeap::with_capacity(page.first.min(1024) + 2);
+        Self { page, best }
+    }
+
+    fn offer(&mut self, entry: &dyn AnyEntry, share: &dyn Fn() -> SharedAny) {
+        let Self { page: PageOf { order, after, first }, best } = self;
+        let behind = after.as_ref().is_none_or(|after| order.compare(entry, after).is_gt());
+        // One more than the page tells that there is more.
+        let among = best.len() <= *first
+            || best.peek().is_some_and(|worst| order.compare(entry, &worst.place).is_lt());
+        if behind && among {
+            best.push(Candidate { place: order.place(entry), entry: share(), order: *order });
+            if best.len() > *first + 1 {
+                best.pop();
+            }
+        }
+    }
+
+    fn finish(self) -> Hits {
+        let more = self.best.len() > self.page.first;
+        let sorted = self.best.into_sorted_vec().into_iter().map(|candidate| candidate.entry);
+        Hits { rows: sorted.take(self.page.first).collect(), more }
     }
 }
 

@@ -11,12 +11,9 @@ use super::Search;
 pub fn contains(text: &str, word: &str) -> bool {
     let (text, word) = (text.as_bytes(), word.as_bytes());
     let Some(first) = word.first() else { return true };
-    if text.len() < word.len() {
-        return false;
-    }
-    (0..=text.len() - word.len()).any(|at| {
-        text[at].to_ascii_lowercase() == *first && text[at..at + word.len()].eq_ignore_ascii_case(word)
-    })
+    let Some(last) = text.len().checked_sub(word.len()) else { return false };
+    memchr::memchr2_iter(*first, first.to_ascii_uppercase(), &text[..=last])
+        .any(|at| text[at..at + word.len()].eq_ignore_ascii_case(word))
 }
 
 /// What is completed.

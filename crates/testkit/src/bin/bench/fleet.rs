@@ -30,8 +30,8 @@ const WHOLE: usize = 30;
 const SCANS: usize = 5;
 const READS: usize = 3;
 
-/// Times that fleetgraph has to be faster.
-const SEARCH_TIMES_FASTER: f64 = 5.0;
+/// Times that counting has to be faster than reading the JSON. A search has no bound: a scan of bytes for one exact text
+/// is as fast as memory, and knows neither cases nor objects.
 const COUNTS_TIMES_FASTER: f64 = 10.0;
 
 const NOBODY: &str = "nobody-is-called-so";
@@ -76,19 +76,17 @@ pub async fn measure(program: &Path, cluster: &Cluster, pods: &Pods) -> Result<F
     let bytes = Bytes::read(&cluster.client, CLUSTERS).await?;
 
     report::progress(&format!("searching {} pods, and their bytes", pods.len() * CLUSTERS))?;
-    let (mut figures, mut bounds) = (Vec::new(), Vec::new());
+    let mut figures = Vec::new();
     let (_, one) = pods.iter().next().context("there are pods")?;
     for search in searches(pods, one)? {
-        let figure = search.measure(&server, &bytes).await?;
-        bounds.push(bounds::faster(search.what, &figure, SEARCH_TIMES_FASTER));
-        figures.push(figure);
+        figures.push(search.measure(&server, &bytes).await?);
     }
     let counts = counts(&server, &bytes, pods).await?;
-    bounds.push(bounds::faster(
+    let bounds = vec![bounds::faster(
         "counts by namespace, health and image".to_owned(),
         &counts,
         COUNTS_TIMES_FASTER,
-    ));
+    )];
     figures.push(counts);
     figures.push(newest(&server, &bytes).await?);
     figures.push(graph(&server, one).await?);
@@ -197,7 +195,7 @@ async fn newest(server: &Server, bytes: &Bytes) -> Result<Figure> {
 async fn graph(server: &Server, one: &Listed) -> Result<Figure> {
     let query = format!(
         "{{ resourceGraph(cluster: \"c0\", namespace: {:?}, resourceType: \"deployments\", name: {:?}, depth: 3) \
-         {{ nodes {{ id }} edges {{ from to kind }} }} }}",
+         {{ nodes {{ id }} edges {{ from to type }} }} }}",
         one.namespace, one.app
     );
     let mut nodes = 0;
