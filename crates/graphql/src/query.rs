@@ -17,7 +17,7 @@ use crate::{
 #[derive(MergedObject, Default)]
 pub struct Query(FleetQuery, SearchQuery, GraphQuery, DiffQuery, EntityQuery, CustomQuery, KindQuery);
 
-/// A kind's part of the root, each of its own: the compiler takes one part with all of them ill.
+/// Each kind has a part of the root of its own, which the compiler takes apart from the others.
 macro_rules! kind_query {
     (
         cluster_scoped { $(($cluster_kind:ident, $cluster_singular:ident, $cluster_plural:ident),)* }

@@ -536,7 +536,7 @@ impl PodDetail {
         self.columns().restarts
     }
 
-    /// The images that the containers ask for, each once.
+    /// The images that the containers ask for, init and ephemeral ones too, each once.
     async fn images(&self) -> Vec<&str> {
         self.columns().images.iter().map(|image| &**image).collect()
     }

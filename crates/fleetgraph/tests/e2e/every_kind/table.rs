@@ -600,9 +600,10 @@ fn address(node: &Value, kind: &str) -> Value {
     addresses.iter().find(|a| a["type"] == kind).map_or(Value::Null, |a| a["address"].clone())
 }
 
-/// The images of the containers, each once; those of init containers are not among them.
+/// The images of all containers, each once.
 fn images(spec: &Value) -> Value {
-    let all = list(&spec["containers"]).iter();
+    let all = ["containers", "initContainers", "ephemeralContainers"];
+    let all = all.into_iter().flat_map(|of| spec[of].as_array().into_iter().flatten());
     let images: std::collections::BTreeSet<_> = all.map(|c| c["image"].as_str().unwrap()).collect();
     images.into_iter().collect()
 }
