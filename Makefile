@@ -25,7 +25,7 @@ test: ## Do everything that CI does: format, lints, rules, licences, all tests.
 	@echo "test: licences, bans, sources"
 	@$(CARGO_DENY) --log-level error check licenses bans sources
 	@echo "test: the dependency rule; unit, property, differential and end-to-end tests"
-	@cargo test --workspace
+	@cargo test --workspace --no-fail-fast
 
 check: ## The quick part of `make test`: format, lints, and tests that start no control plane.
 	@cargo fmt --all --check

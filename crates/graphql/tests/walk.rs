@@ -23,6 +23,9 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 const PODS: usize = 1000;
+/// As the seed makes them.
+const DEPLOYMENTS: usize = PODS / 20;
+const NODES: usize = PODS / 100;
 /// Threads meet in another way each time.
 const ROUNDS: usize = 30;
 
@@ -134,7 +137,8 @@ async fn a_walk_loads_each_level_in_one_batch_for_each_kind() {
         let mut batches = heard.take();
         // A key for each label of a pod, as far as they differ, and one for selectors without a label.
         assert_eq!(batches.remove("Service").unwrap().len(), 1, "round {round}");
-        let expected = [("Deployment", vec![15]), ("Node", vec![3]), ("ReplicaSet", vec![15])];
+        let expected =
+            [("Deployment", vec![DEPLOYMENTS]), ("Node", vec![NODES]), ("ReplicaSet", vec![DEPLOYMENTS])];
         assert_eq!(batches, expected.map(|(kind, keys)| (kind.to_owned(), keys)).into(), "round {round}");
     }
 
@@ -144,8 +148,8 @@ async fn a_walk_loads_each_level_in_one_batch_for_each_kind() {
         let answer = ask(&registry, nested).await;
         let sets = answer["replicaSets"].as_array().unwrap();
         let pods: usize = sets.iter().map(|set| set["pods"].as_array().unwrap().len()).sum();
-        assert_eq!((sets.len(), pods), (15, PODS));
-        let expected = [("Node", vec![3]), ("Pod", vec![15])];
+        assert_eq!((sets.len(), pods), (DEPLOYMENTS, PODS));
+        let expected = [("Node", vec![NODES]), ("Pod", vec![DEPLOYMENTS])];
         assert_eq!(
             heard.take(),
             expected.map(|(kind, keys)| (kind.to_owned(), keys)).into(),

@@ -262,7 +262,11 @@ impl Status<'_> {
                     .map(Reason::as_str);
                 Health::degraded(own.or(ended).filter(|reason| !reason.is_empty()).unwrap_or("Failed"))
             }
-            PodPhase::Unknown => Health::unknown(own.unwrap_or("NodeLost")),
+            PodPhase::Unknown => {
+                // Another word came with a Kubernetes newer than this.
+                let lost = self.phase.as_deref() == Some(PodPhase::Unknown.as_str());
+                Health::unknown(own.unwrap_or(if lost { "NodeLost" } else { "UnknownPhase" }))
+            }
             PodPhase::Pending | PodPhase::Running if stuck.is_some() => Health::degraded(stuck.unwrap_or("")),
             PodPhase::Pending => {
                 let unscheduled =

@@ -321,7 +321,7 @@ mod tests {
             r#"{"spec":{"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"cart"}}}"#;
         assert_eq!(
             references::<HorizontalPodAutoscaler>(autoscaler),
-            ["horizontalPodAutoscaler.target Deployment/cart"]
+            ["horizontalPodAutoscaler.target Deployment.apps/cart"]
         );
         assert_eq!(references::<HorizontalPodAutoscaler>("{}"), [""; 0]);
     }

@@ -121,8 +121,14 @@ mod tests {
         let role = |kind: &str| {
             references::<RoleBinding>(&format!(r#"{{"roleRef":{{"kind":"{kind}","name":"edit"}}}}"#))
         };
-        assert_eq!(role("Role"), [(ROLE.name, "shop".to_owned(), "Role/edit".to_owned())]);
-        assert_eq!(role("ClusterRole"), [(ROLE.name, String::new(), "ClusterRole/edit".to_owned())]);
+        assert_eq!(
+            role("Role"),
+            [(ROLE.name, "shop".to_owned(), "Role.rbac.authorization.k8s.io/edit".to_owned())]
+        );
+        assert_eq!(
+            role("ClusterRole"),
+            [(ROLE.name, String::new(), "ClusterRole.rbac.authorization.k8s.io/edit".to_owned())]
+        );
         assert_eq!(references::<RoleBinding>(r#"{"roleRef":null,"subjects":null}"#), []);
     }
 

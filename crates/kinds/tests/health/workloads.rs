@@ -53,7 +53,7 @@ fn pods_are_judged_as_argo_cd_judges_them() {
         ),
         ("evicted", json!({"status": {"phase": "Failed", "reason": "Evicted"}}), Degraded, "Evicted"),
         ("node gone", json!({"status": {"phase": "Unknown"}}), Unknown, "NodeLost"),
-        ("a phase that nobody knows", json!({"status": {"phase": "Dreaming"}}), Progressing, "Pending"),
+        ("a phase that nobody knows", json!({"status": {"phase": "Dreaming"}}), Unknown, "UnknownPhase"),
         ("running but not ready", json!({"status": {"phase": "Running"}}), Progressing, "NotReady"),
         (
             "a task that runs",
