@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use futures::{StreamExt, TryStreamExt, stream};
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::Service;
-use kube::api::{ListParams, PostParams};
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use k8s_openapi::api::core::v1::{Namespace, Node, Pod, Service};
+use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 use testkit::{ControlPlane, Options, seed};
@@ -80,6 +80,22 @@ impl Cluster {
         Ok(pods)
     }
 
+    /// Deletes what was seeded, but for the namespaces: nobody is there who would empty them.
+    pub async fn clear(&self) -> Result<()> {
+        let (client, at_once) = (&self.client, DeleteParams::default().grace_period(0));
+        for namespace in Api::<Namespace>::all(client.clone()).list(&ListParams::default()).await? {
+            let name = namespace.name_any();
+            let seeded = name.ends_with("-bench");
+            if seeded {
+                delete_all(&Api::<Pod>::namespaced(client.clone(), &name), &at_once).await?;
+                delete_all(&Api::<Service>::namespaced(client.clone(), &name), &at_once).await?;
+                delete_all(&Api::<ReplicaSet>::namespaced(client.clone(), &name), &at_once).await?;
+                delete_all(&Api::<Deployment>::namespaced(client.clone(), &name), &at_once).await?;
+            }
+        }
+        delete_all(&Api::<Node>::all(client.clone()), &at_once).await
+    }
+
     async fn serve(&self, deployment: &Deployment) -> Result<()> {
         let spec = deployment.spec.as_ref().context("a deployment has a spec")?;
         let service: Service = serde_json::from_value(json!({
@@ -92,15 +108,22 @@ impl Cluster {
     }
 }
 
+async fn delete_all<K>(objects: &Api<K>, how: &DeleteParams) -> Result<()>
+where
+    K: kube::Resource + Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+{
+    objects.delete_collection(how, &ListParams::default()).await?;
+    Ok(())
+}
+
 /// Reads an API server's list of pods.
 fn pods(list: &[u8]) -> Result<Pods> {
     use k8s_openapi::List;
-    use k8s_openapi::api::core::v1::Pod;
     let list: List<Pod> = serde_json::from_slice(list).context("reading the API server's list of pods")?;
     list.items.into_iter().map(listed).collect()
 }
 
-fn listed(pod: k8s_openapi::api::core::v1::Pod) -> Result<(String, Listed)> {
+fn listed(pod: Pod) -> Result<(String, Listed)> {
     let status = pod.status.clone().context("a pod has a status")?;
     let listed = Listed {
         namespace: pod.namespace().context("a pod has a namespace")?,
