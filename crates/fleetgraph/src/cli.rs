@@ -109,7 +109,7 @@ fn serve(settings: &Settings) -> ExitCode {
     match crate::serve::run(&config, &settings.contexts) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("fleetgraph: {error:#}");
+            complain(&format!("fleetgraph: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -123,8 +123,13 @@ fn check(file: &Path) -> ExitCode {
 }
 
 fn refuse(problems: &Problems) -> ExitCode {
-    eprintln!("{problems}");
+    complain(&problems.to_string());
     ExitCode::from(2)
+}
+
+fn complain(text: &str) {
+    // Who has closed stderr does not want to know; the exit code says it too.
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 fn print(text: &str) -> ExitCode {
@@ -133,7 +138,7 @@ fn print(text: &str) -> ExitCode {
         // The reader, such as `head`, had enough.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("fleetgraph: can't write: {error}");
+            complain(&format!("fleetgraph: can't write: {error}"));
             ExitCode::FAILURE
         }
     }

@@ -215,6 +215,18 @@ fn a_wrong_configuration_ends_with_two_before_anything_starts() {
 }
 
 #[test]
+fn the_exit_code_is_the_same_when_nobody_reads_the_reason() {
+    let (reader, closed) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = std::process::Command::new(env!("CARGO_BIN_EXE_fleetgraph"))
+        .args(["serve", "--listen", "0.0.0.0:8080"])
+        .stderr(closed)
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(2));
+}
+
+#[test]
 fn the_printed_configuration_passes_its_own_check() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("fleet.yaml");
