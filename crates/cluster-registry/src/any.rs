@@ -12,7 +12,7 @@ use fleetgraph_core::{
 use crate::{
     codec::DecodeError,
     entry::Entry,
-    read::{narrowest, problem},
+    read::{chosen, narrowest, problem},
     registry::{Clusters, Registry},
     store::{Edge, Store},
 };
@@ -213,6 +213,15 @@ impl AnyReader<'_> {
         self.clusters.keys().filter(|id| self.scope.allows_cluster(id))
     }
 
+    /// The ids of the clusters that are asked for, or all that may be seen; in order and each once.
+    ///
+    /// # Errors
+    /// When one that is asked for does not exist, or may not be seen.
+    pub fn chosen(&self, ids: Option<&[String]>) -> Result<Vec<ClusterId>, Error> {
+        let chosen = chosen(&self.clusters, self.scope, ids)?;
+        Ok(chosen.iter().map(|cluster| cluster.spec().id.clone()).collect())
+    }
+
     /// The copies of a cluster, one for each kind; none if there is no such cluster, or it may not be seen.
     #[must_use]
     pub fn stores(&self, cluster: &str) -> Vec<Arc<dyn AnyStore>> {
@@ -249,7 +258,7 @@ impl AnyReader<'_> {
         labels: &LabelSelector,
         limit: usize,
     ) -> (Vec<SharedAny>, bool) {
-        let key = labels.exact_pair().map(|(key, value)| IndexKey::Label(key, value));
+        let key = labels.index_key();
         let matches = |entry: &dyn AnyEntry| labels.matches(&entry.meta().labels);
         self.within(store, key, Edge::Before(namespace), Edge::After(namespace), limit, &matches)
     }

@@ -82,10 +82,7 @@ impl Cluster {
     ) -> Arc<Self> {
         let (order, writers): (Vec<_>, Vec<_>) = kinds.iter().map(|kind| kind.store(&spec.id)).unzip();
         let stores = order.iter().map(|store| (store.typed().type_id(), Arc::clone(store))).collect();
-        let slots = ListSlots {
-            fleet: fleet_slots,
-            cluster: Arc::new(tokio::sync::Semaphore::new(settings.concurrent_lists_per_cluster.max(1))),
-        };
+        let slots = ListSlots::new(fleet_slots, settings.concurrent_lists_per_cluster);
         let cluster = Arc::new(Self {
             spec: Arc::new(spec),
             added: Timestamp::now(),
@@ -268,11 +265,7 @@ impl Supervisor {
             open: false,
         };
         // Lists of custom resources have places of their own, so that those of the table never wait for them.
-        let places = self.settings.concurrent_lists_per_cluster.max(1);
-        let slots = ListSlots {
-            fleet: Arc::clone(&self.slots.fleet),
-            cluster: Arc::new(tokio::sync::Semaphore::new(places)),
-        };
+        let slots = ListSlots::new(Arc::clone(&self.slots.fleet), self.settings.concurrent_lists_per_cluster);
         self.cluster.parts.store(Some(Arc::new(WatchParts { slots, open: true, ..parts.clone() })));
         for writer in writers {
             let metadata_only = self.settings.metadata_only.iter().any(|name| writer.kind().answers_to(name));

@@ -99,7 +99,7 @@ impl<K: Kind> Reader<'_, K> {
     /// The objects of a namespace that carry labels, by the label index where the selector allows it.
     #[must_use]
     pub fn labelled(&self, cluster: &str, namespace: &str, labels: &LabelSelector) -> Vec<Shared<K>> {
-        let key = labels.exact_pair().map(|(key, value)| IndexKey::Label(key, value));
+        let key = labels.index_key();
         let mut found = Vec::new();
         for snapshot in self.snapshots(cluster) {
             let entries = snapshot.scan(key, Edge::Before(namespace), Edge::After(namespace));
@@ -187,7 +187,7 @@ impl<K: Kind> Reader<'_, K> {
         for cluster in self.chosen(query.clusters.as_deref())? {
             for store in chosen_stores(&cluster, query) {
                 let snapshot = store.snapshot();
-                count += spans(&namespaces)
+                count += Edge::spans(namespaces.iter().copied())
                     .into_iter()
                     .flat_map(|(from, to)| snapshot_scan(&snapshot, key, from, to))
                     .filter(|entry| self.selects(query, entry))
@@ -221,24 +221,7 @@ impl<K: Kind> Reader<'_, K> {
     }
 
     fn chosen(&self, ids: Option<&[String]>) -> Result<Vec<Arc<Cluster>>, Error> {
-        let Some(ids) = ids else {
-            return Ok(self
-                .clusters
-                .values()
-                .filter(|cluster| self.scope.allows_cluster(&cluster.spec().id))
-                .map(Arc::clone)
-                .collect());
-        };
-        let ids: BTreeSet<&String> = ids.iter().collect();
-        ids.into_iter()
-            .map(|id| {
-                self.clusters
-                    .get(id.as_str())
-                    .filter(|cluster| self.scope.allows_cluster(&cluster.spec().id))
-                    .map(Arc::clone)
-                    .ok_or_else(|| unknown_cluster(id))
-            })
-            .collect()
+        chosen(&self.clusters, self.scope, ids)
     }
 
     fn selects(&self, query: &Query<K>, entry: &Entry<K>) -> bool {
@@ -251,6 +234,22 @@ impl<K: Kind> Reader<'_, K> {
     fn allows(&self, entry: &Entry<K>) -> bool {
         self.scope.allows(&entry.cluster, entry.kind(), &entry.meta.namespace, &entry.meta.name)
     }
+}
+
+/// The clusters that are asked for by their ids, or all, as far as they may be seen; in order and each once.
+pub(crate) fn chosen(
+    clusters: &Clusters,
+    scope: &Scope,
+    ids: Option<&[String]>,
+) -> Result<Vec<Arc<Cluster>>, Error> {
+    let visible = |cluster: &&Arc<Cluster>| scope.allows_cluster(&cluster.spec().id);
+    let Some(ids) = ids else { return Ok(clusters.values().filter(visible).map(Arc::clone).collect()) };
+    let ids: BTreeSet<&String> = ids.iter().collect();
+    ids.into_iter()
+        .map(|id| {
+            clusters.get(id.as_str()).filter(visible).map(Arc::clone).ok_or_else(|| unknown_cluster(id))
+        })
+        .collect()
 }
 
 /// The error for a kind that the configuration leaves out.
@@ -293,17 +292,10 @@ pub(crate) fn narrowest<'a, K: Kind>(
         let name = fields.exact(field).filter(|name| !name.is_empty())?;
         Some(IndexKey::Ref { relation, namespace: "", name })
     });
-    field.or_else(|| labels.exact_pair().map(|(key, value)| IndexKey::Label(key, value)))
+    field.or_else(|| labels.index_key())
 }
 
 type Span<'a> = (Edge<'a>, Edge<'a>);
-
-fn spans<'a>(namespaces: &BTreeSet<&'a str>) -> Vec<Span<'a>> {
-    if namespaces.is_empty() {
-        return vec![(Edge::Least, Edge::Greatest)];
-    }
-    namespaces.iter().map(|ns| (Edge::Before(ns), Edge::After(ns))).collect()
-}
 
 /// The parts of a cluster's order that a query has to walk, in the direction of its page.
 fn segments<'a, K: Kind>(
@@ -311,7 +303,7 @@ fn segments<'a, K: Kind>(
     cluster: &ClusterId,
     namespaces: &BTreeSet<&'a str>,
 ) -> Vec<Span<'a>> {
-    let mut spans = spans(namespaces);
+    let mut spans = Edge::spans(namespaces.iter().copied());
     if let Some(after) = &query.page.after {
         if *cluster < after.cluster {
             return Vec::new();

@@ -41,6 +41,13 @@ pub(crate) struct ListSlots {
     pub cluster: Arc<Semaphore>,
 }
 
+impl ListSlots {
+    /// Places of a cluster's own, beside those that it shares with the fleet.
+    pub(crate) fn new(fleet: Arc<Semaphore>, places: usize) -> Self {
+        Self { fleet, cluster: Arc::new(Semaphore::new(places.max(1))) }
+    }
+}
+
 /// What a watch needs besides its kind.
 #[derive(Clone)]
 pub(crate) struct WatchParts {

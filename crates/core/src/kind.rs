@@ -203,6 +203,13 @@ pub struct Meta {
 }
 
 impl Meta {
+    /// Whether an object can be the owner of another: one that has a namespace owns nothing outside of it, whatever
+    /// objects there say. The garbage collector does not follow such a reference either.
+    #[must_use]
+    pub fn may_own(&self, dependent: &Self) -> bool {
+        self.namespace.is_empty() || self.namespace == dependent.namespace
+    }
+
     /// The owner that manages the object, if one does.
     #[must_use]
     pub fn controller(&self) -> Option<&OwnerRef> {

@@ -14,13 +14,16 @@ use std::{
 };
 
 use async_graphql::{Context, ID, Object, SimpleObject};
-use cluster_registry::{AnyEntry, AnyReader, AnyStore, Edge, SharedAny, unknown_cluster};
-use fleetgraph_core::{Error, ErrorCode, LabelSelector};
+use cluster_registry::{AnyEntry, AnyReader, AnyStore, Edge, SharedAny};
+use fleetgraph_core::{ClusterId, Error, ErrorCode, LabelSelector};
 use kinds::{AnyResource, ErrorExt, Json, Viewer, report};
 use serde_json::Value;
 use tracing::Instrument;
 
-use crate::{aside, graph::bounded};
+use crate::{
+    aside,
+    graph::{bounded, named},
+};
 
 /// The most objects that are compared in one answer.
 const MAX_OBJECTS: usize = 20_000;
@@ -48,9 +51,7 @@ impl DiffQuery {
         let viewer = Viewer::of(ctx)?;
         let labels = selector.as_deref().map(LabelSelector::parse).transpose().graphql()?;
         let first = bounded("first", first, MAX_DIFFERENCES)?;
-        let mut namespaces = namespaces.unwrap_or_default();
-        namespaces.sort_unstable();
-        namespaces.dedup();
+        let namespaces = namespaces.into_iter().flatten().collect();
         let wanted = Wanted { labels: labels.unwrap_or_default(), namespaces };
         let (registry, scope) = (viewer.registry.clone(), viewer.scope.clone());
         let compared = aside::run(move |stopped| {
@@ -79,11 +80,7 @@ impl Compared {
         first: usize,
         stopped: &AtomicBool,
     ) -> Result<Self, Error> {
-        let known: BTreeSet<String> = reader.clusters().map(ToString::to_string).collect();
-        let clusters = clusters.map_or_else(|| known.clone(), BTreeSet::from_iter);
-        if let Some(unknown) = clusters.difference(&known).next() {
-            return Err(unknown_cluster(unknown));
-        }
+        let clusters = reader.chosen(clusters.as_deref())?;
         let mut compared = Self { diff: ClusterDiff::default(), problems: Vec::new() };
         let mut left = MAX_OBJECTS;
         for kind in kinds {
@@ -103,7 +100,7 @@ impl Compared {
 
 struct Wanted {
     labels: LabelSelector,
-    namespaces: Vec<String>,
+    namespaces: BTreeSet<String>,
 }
 
 /// A cluster, and its stores of a kind: none where it doesn't have the kind, several where only some namespaces are watched.
@@ -112,16 +109,10 @@ struct Side {
     stores: Vec<Arc<dyn AnyStore>>,
 }
 
-fn sides(reader: &AnyReader<'_>, clusters: &BTreeSet<String>, kind: &str) -> Result<Vec<Side>, Error> {
-    let of = |cluster: &String| {
-        let mut stores = reader.stores(cluster);
-        let exact = stores.iter().any(|store| store.kind().is_resource(kind));
-        stores.retain(
-            |store| {
-                if exact { store.kind().is_resource(kind) } else { store.kind().answers_to(kind) }
-            },
-        );
-        Side { cluster: cluster.clone(), stores }
+fn sides(reader: &AnyReader<'_>, clusters: &[ClusterId], kind: &str) -> Result<Vec<Side>, Error> {
+    let of = |cluster: &ClusterId| {
+        let stores = named(reader.stores(cluster.as_str()), kind);
+        Side { cluster: cluster.to_string(), stores }
     };
     let sides: Vec<Side> = clusters.iter().map(of).collect();
     if sides.iter().all(|side| side.stores.is_empty()) {
@@ -154,11 +145,7 @@ impl ClusterDiff {
         stopped: &AtomicBool,
     ) -> Result<(), Error> {
         let mut objects: BTreeMap<(String, String), Vec<(usize, SharedAny)>> = BTreeMap::new();
-        let spans: Vec<(Edge<'_>, Edge<'_>)> = if wanted.namespaces.is_empty() {
-            vec![(Edge::Least, Edge::Greatest)]
-        } else {
-            wanted.namespaces.iter().map(|ns| (Edge::Before(ns), Edge::After(ns))).collect()
-        };
+        let spans = Edge::spans(wanted.namespaces.iter().map(String::as_str));
         let matches = |entry: &dyn AnyEntry| wanted.labels.matches(&entry.meta().labels);
         for (number, side) in sides.iter().enumerate() {
             for (store, (from, to)) in
@@ -384,9 +371,7 @@ fn differ(norm: &Value, value: &Value, path: &mut String, paths: &mut Vec<PathDi
 }
 
 fn json(value: &Value) -> Option<Json> {
-    // Each JSON value is one of GraphQL.
-    let value = async_graphql::Value::from_json(value.clone()).unwrap_or_default();
-    (value != async_graphql::Value::Null).then_some(Json(value))
+    (!value.is_null()).then(|| value.clone().into())
 }
 
 fn read(entry: &dyn AnyEntry) -> Result<Value, Error> {

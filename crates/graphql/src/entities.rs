@@ -95,7 +95,7 @@ impl KubernetesResource {
                 fields.remove(key);
             }
         }
-        json_of(object)
+        Ok(object.into())
     }
 
     /// The objects that this one is related to, by the relation: `owned_by`, `runs_on`, `uses`, `selects`, … The other
@@ -111,7 +111,7 @@ impl KubernetesResource {
                 list.push(entry);
             }
         }
-        json_of(Value::Object(relationships))
+        Ok(Value::Object(relationships).into())
     }
 
     /// The object's metadata, and how it is doing.
@@ -125,10 +125,6 @@ impl KubernetesResource {
             fields.insert("kind".to_owned(), json!(self.0.kind().kind));
             fields.insert("health".to_owned(), json!(format!("{:?}", health.state)));
         }
-        json_of(metadata)
+        Ok(metadata.into())
     }
-}
-
-fn json_of(value: Value) -> async_graphql::Result<Json> {
-    serde_json::from_value::<async_graphql::Value>(value).graphql().map(Json)
 }

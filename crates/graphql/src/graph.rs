@@ -121,6 +121,13 @@ pub fn alike(reader: &AnyReader<'_>, store: &dyn AnyStore) -> Vec<Arc<dyn AnySto
     stores
 }
 
+/// The stores that a kind's name means: those of the resource, or else those that people call so.
+pub fn named(mut stores: Vec<Arc<dyn AnyStore>>, name: &str) -> Vec<Arc<dyn AnyStore>> {
+    let exact = stores.iter().any(|store| store.kind().is_resource(name));
+    stores.retain(|store| if exact { store.kind().is_resource(name) } else { store.kind().answers_to(name) });
+    stores
+}
+
 /// The store that a cluster and a kind's name mean.
 pub fn store(
     reader: &AnyReader<'_>,
@@ -130,13 +137,7 @@ pub fn store(
     if !reader.clusters().any(|id| id.as_str() == cluster) {
         return Err(graphql_error(&unknown_cluster(cluster)));
     }
-    let stores = reader.stores(cluster);
-    let named = |exact: bool| {
-        stores.iter().find(|store| {
-            if exact { store.kind().is_resource(resource) } else { store.kind().answers_to(resource) }
-        })
-    };
-    named(true).or_else(|| named(false)).cloned().ok_or_else(|| {
+    named(reader.stores(cluster), resource).into_iter().next().ok_or_else(|| {
         graphql_error(&Error::bad_input(format!("{resource:?} is no kind that is watched in cluster {cluster}; `cluster {{ freshness {{ kind }} }}` lists them")))
     })
 }

@@ -115,12 +115,7 @@ async fn searched<T: Send + 'static>(
     });
     let (result, problems) = search.instrument(tracing::info_span!("graphql.search")).await?.graphql()?;
     // One for each cluster and cause, however many kinds it concerns.
-    let mut said = std::collections::BTreeSet::new();
-    for problem in &problems {
-        if said.insert((problem.cluster.clone(), problem.code.as_str())) && viewer.says(problem) {
-            report(ctx, problem);
-        }
-    }
+    problems.iter().filter(|problem| viewer.says(problem)).for_each(|problem| report(ctx, problem));
     Ok(result)
 }
 

@@ -2,36 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
+mod support;
+
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
 };
 
 use async_graphql::Request;
-use cluster_registry::{
-    Registry, Settings,
-    connection::{Auth, ClusterSpec},
-};
-use fleetgraph_core::{ClusterId, Scope};
+use cluster_registry::{Registry, Settings};
+use fleetgraph_core::Scope;
 use futures::StreamExt;
 use graphql::{SchemaSettings, Viewer, schema};
 use serde_json::Value;
+use support::{PATIENCE, fleet};
 use testkit::{ControlPlane, Options};
-
-const PATIENCE: Duration = Duration::from_secs(120);
-
-async fn fleet(plane: &ControlPlane) -> Registry {
-    let registry = Registry::new(kinds::kind_set(), Settings::default());
-    let id = ClusterId::new(plane.name()).unwrap();
-    let cluster =
-        registry.add(ClusterSpec::new(id, Auth::kubeconfig(plane.kubeconfig_file(), None))).await.unwrap();
-    let deadline = Instant::now() + PATIENCE;
-    while !cluster.ready() {
-        assert!(Instant::now() < deadline);
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    registry
-}
 
 fn request(registry: &Registry, query: &str) -> Request {
     Request::new(query).data(Viewer::new(registry.clone(), Scope::everything()))

@@ -3,25 +3,23 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
+mod support;
+
 use std::{
     collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
 };
 
 use async_graphql::Request;
-use cluster_registry::{
-    Registry, Settings,
-    connection::{Auth, ClusterSpec},
-};
-use fleetgraph_core::{ClusterId, Scope};
+use cluster_registry::Registry;
+use fleetgraph_core::Scope;
 use graphql::{SchemaSettings, Viewer, schema};
 use serde_json::{Value, json};
+use support::fleet;
 use testkit::{ControlPlane, Options, seed};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-const PATIENCE: Duration = Duration::from_secs(120);
 const PODS: usize = 1000;
 /// As the seed makes them.
 const DEPLOYMENTS: usize = PODS / 20;
@@ -90,19 +88,6 @@ async fn seeded() -> ControlPlane {
         client.request_text(request).await.unwrap();
     }
     plane
-}
-
-async fn fleet(plane: &ControlPlane) -> Registry {
-    let registry = Registry::new(kinds::kind_set(), Settings::default());
-    let id = ClusterId::new(plane.name()).unwrap();
-    let cluster =
-        registry.add(ClusterSpec::new(id, Auth::kubeconfig(plane.kubeconfig_file(), None))).await.unwrap();
-    let deadline = Instant::now() + PATIENCE;
-    while !cluster.ready() {
-        assert!(Instant::now() < deadline);
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    registry
 }
 
 async fn ask(registry: &Registry, query: &str) -> Value {

@@ -13,7 +13,7 @@ use crate::{
     conditions::{ConditionText, DeploymentCondition, condition},
     filter::{Filter, ResourceFilter},
     horizontal_pod_autoscaler::{self, HorizontalPodAutoscaler},
-    label_selector::{LabelSelector, SelectorText},
+    label_selector::{self, LabelSelector, SelectorText},
     loader::OwnedKey,
     pod::Pod,
     pod_template::{
@@ -159,10 +159,7 @@ impl Kind for Deployment {
 
     fn references<'a>(meta: &'a Meta, columns: &'a Columns, emit: &mut dyn FnMut(IndexKey<'a>)) {
         columns.template.emit_references(meta, emit);
-        if let Some(selector) = &columns.selector {
-            let (key, value) = selector.filed_under();
-            emit(IndexKey::Selector { namespace: &meta.namespace, key, value });
-        }
+        label_selector::file(columns.selector.as_ref(), meta, emit);
     }
 
     const SELECTS: Option<&'static Relation> = Some(&PODS);

@@ -1,7 +1,10 @@
 //! Label selectors as objects write them, `matchLabels` and `matchExpressions`, which many kinds share.
 
 use async_graphql::SimpleObject;
-use fleetgraph_core::selector::{Operator, Requirement};
+use fleetgraph_core::{
+    IndexKey, Meta,
+    selector::{Operator, Requirement},
+};
 use serde::Deserialize;
 
 use crate::{
@@ -47,6 +50,18 @@ impl SelectorText {
             Some(Requirement { key: text.key.0.clone(), operator })
         });
         pairs.chain(expressions).collect::<Option<_>>().map(fleetgraph_core::LabelSelector::from_requirements)
+    }
+}
+
+/// Emits the key under which an object's selector is found by those that it selects.
+pub fn file<'a>(
+    selector: Option<&'a fleetgraph_core::LabelSelector>,
+    meta: &'a Meta,
+    emit: &mut dyn FnMut(IndexKey<'a>),
+) {
+    if let Some(selector) = selector {
+        let (key, value) = selector.filed_under();
+        emit(IndexKey::Selector { namespace: &meta.namespace, key, value });
     }
 }
 

@@ -30,6 +30,11 @@ pub struct Manager {
     namespace: Option<String>,
 }
 
+/// Namespace and name of an application as Argo CD's marks have it: it may stand behind its namespace and `_`.
+pub fn read_application(text: &str) -> (Option<&str>, &str) {
+    text.split_once('_').map_or((None, text), |(namespace, name)| (Some(namespace), name))
+}
+
 impl Manager {
     /// Reads the marks. Where an object carries several, the one that acts last stands first: Flux and Argo CD may use
     /// Helm themselves.
@@ -58,13 +63,10 @@ impl Manager {
                 return Some(new(ManagerTool::Flux, kind, api_version, name, namespace));
             }
         }
-        // The application may stand behind its namespace and `_`.
         let tracked = application.map(str::to_owned).or_else(|| label("argocd.argoproj.io/instance"));
         if let Some(application) = tracked {
-            let (namespace, name) = match application.split_once('_') {
-                Some((namespace, name)) => (Some(namespace.to_owned()), name.to_owned()),
-                None => (None, application),
-            };
+            let (namespace, name) = read_application(&application);
+            let (namespace, name) = (namespace.map(str::to_owned), name.to_owned());
             return Some(new(ManagerTool::ArgoCd, "Application", "argoproj.io/v1alpha1", name, namespace));
         }
         let release = annotation("meta.helm.sh/release-name")?;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::{
     filter::{Filter, ResourceFilter},
-    label_selector::{LabelSelector, SelectorText},
+    label_selector::{self, LabelSelector, SelectorText},
     pod::Pod,
     resource::{self, InNamespace, Resource, ResourceKind},
     text::{IntOrString, List, Part, list},
@@ -118,10 +118,7 @@ impl Kind for NetworkPolicy {
     }
 
     fn references<'a>(meta: &'a Meta, columns: &'a Columns, emit: &mut dyn FnMut(IndexKey<'a>)) {
-        if let Some((key, value)) = columns.selector.as_ref().map(fleetgraph_core::LabelSelector::filed_under)
-        {
-            emit(IndexKey::Selector { namespace: &meta.namespace, key, value });
-        }
+        label_selector::file(columns.selector.as_ref(), meta, emit);
     }
 }
 

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::{
     conditions::{Condition, ConditionText},
     filter::{Filter, ResourceFilter},
-    label_selector::{LabelSelector, SelectorText},
+    label_selector::{self, LabelSelector, SelectorText},
     pod::Pod,
     resource::{self, InNamespace, Resource, ResourceKind},
     text::{IntOrString, List, Part},
@@ -130,10 +130,7 @@ impl Kind for PodDisruptionBudget {
     }
 
     fn references<'a>(meta: &'a Meta, columns: &'a Columns, emit: &mut dyn FnMut(IndexKey<'a>)) {
-        if let Some(selector) = &columns.selector {
-            let (key, value) = selector.filed_under();
-            emit(IndexKey::Selector { namespace: &meta.namespace, key, value });
-        }
+        label_selector::file(columns.selector.as_ref(), meta, emit);
     }
 
     const SELECTS: Option<&'static Relation> = Some(&PODS);

@@ -142,7 +142,8 @@ impl<K: ResourceKind> Resource<K> {
         #[graphql(default = 100, desc = "How many at most.")] limit: i32,
     ) -> async_graphql::Result<Vec<Related>> {
         let edges = edge_types_or_default(edge_types);
-        Related::of(ctx, &self.0.shared(), direction, Some(&edges), usize::try_from(limit).unwrap_or(0))
+        let entry: SharedAny = Arc::<Entry<K>>::clone(&self.0.entry);
+        Related::of(ctx, &entry, direction, Some(&edges), usize::try_from(limit).unwrap_or(0))
     }
 
     #[graphql(flatten)]
@@ -178,17 +179,12 @@ impl<K: ResourceKind> Resource<K> {
 /// An object that is being answered, whatever its kind.
 trait AnyObject: Send + Sync {
     fn entry(&self) -> &dyn AnyEntry;
-    fn shared(&self) -> SharedAny;
     fn text(&self) -> Result<&str, Error>;
 }
 
 impl<K: Kind> AnyObject for Object<K> {
     fn entry(&self) -> &dyn AnyEntry {
         &*self.entry
-    }
-
-    fn shared(&self) -> SharedAny {
-        Arc::<Entry<K>>::clone(&self.entry)
     }
 
     fn text(&self) -> Result<&str, Error> {

@@ -55,6 +55,13 @@ impl ScalarType for Json {
     }
 }
 
+impl From<serde_json::Value> for Json {
+    fn from(value: serde_json::Value) -> Self {
+        // Each JSON value is one of GraphQL.
+        Self(Value::from_json(value).unwrap_or_default())
+    }
+}
+
 impl Json {
     /// An object of strings, such as labels.
     pub fn strings<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {

@@ -111,16 +111,14 @@ pub(crate) async fn by<K: ResourceKind>(
     by_each(ctx, cluster, [key]).await
 }
 
-/// The objects that name another among their owners, in order. An owner that has a namespace owns nothing outside of it,
-/// whatever objects there say.
+/// The objects that name another among their owners, and may have it as one, in order.
 pub(crate) async fn owned<K: ResourceKind, O: Kind>(
     ctx: &Context<'_>,
     owner: &Entry<O>,
 ) -> async_graphql::Result<Vec<Resource<K>>> {
     let mut owned: Vec<Resource<K>> =
         by(ctx, &owner.cluster, OwnedKey::Owner(owner.meta.uid.to_string())).await?;
-    let namespace = &owner.meta.namespace;
-    owned.retain(|object| namespace.is_empty() || object.entry().meta.namespace == *namespace);
+    owned.retain(|object| owner.meta.may_own(&object.entry().meta));
     Ok(owned)
 }
 

@@ -263,7 +263,19 @@ pub enum Edge<'a> {
     Greatest,
 }
 
-impl Edge<'_> {
+impl<'a> Edge<'a> {
+    /// The stretches of the order that namespaces take, which come in order and each once; all of it if none is named.
+    pub fn spans(namespaces: impl IntoIterator<Item = &'a str>) -> Vec<(Self, Self)> {
+        let mut spans: Vec<_> = namespaces
+            .into_iter()
+            .map(|namespace| (Edge::Before(namespace), Edge::After(namespace)))
+            .collect();
+        if spans.is_empty() {
+            spans.push((Edge::Least, Edge::Greatest));
+        }
+        spans
+    }
+
     pub(crate) fn compare_key(&self, key: (&str, &str)) -> Ordering {
         match self {
             Edge::Least => Ordering::Less,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::validate;
-use crate::{Error, Labels};
+use crate::{Error, IndexKey, Labels};
 
 /// A conjunction of requirements. An empty one matches everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -87,13 +87,19 @@ impl LabelSelector {
 
     /// A pair that every match carries, if the selector names one: the way into the label index.
     #[must_use]
-    pub fn exact_pair(&self) -> Option<(&str, &str)> {
+    fn exact_pair(&self) -> Option<(&str, &str)> {
         self.0.iter().find_map(|requirement| match &requirement.operator {
             Operator::In(values) if values.len() == 1 => {
                 values.first().map(|value| (requirement.key.as_str(), value.as_str()))
             }
             _ => None,
         })
+    }
+
+    /// The key of the label index that every match stands under, if there is one.
+    #[must_use]
+    pub fn index_key(&self) -> Option<IndexKey<'_>> {
+        self.exact_pair().map(|(key, value)| IndexKey::Label(key, value))
     }
 
     /// The pair under which an index files the selector: one that every match carries, or the empty pair.

@@ -88,9 +88,7 @@ impl CustomResourceDetail {
         let object: Value = self.0.part()?;
         let mut found: Vec<Value> = path.values(&object).into_iter().cloned().collect();
         let value = if found.len() > 1 { Some(Value::Array(found)) } else { found.pop() };
-        value
-            .map(|value| serde_json::from_value::<async_graphql::Value>(value).graphql().map(Json))
-            .transpose()
+        Ok(value.map(Json::from))
     }
 
     /// The definition of the kind; null for a kind that comes with Kubernetes.

@@ -13,7 +13,6 @@ mod health;
 mod kind;
 mod path;
 mod printer;
-pub use printer::Printers;
 mod watcher;
 
 use std::sync::Arc;
@@ -31,6 +30,7 @@ use crate::{
 pub use detail::CustomResourceDetail;
 pub use kind::Description;
 pub use path::Path;
+pub use printer::Printers;
 pub use watcher::{CustomResources, ReferenceConfig, Wanted, watch};
 
 /// An object of a kind that is known at run time only.

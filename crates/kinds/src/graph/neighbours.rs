@@ -6,7 +6,10 @@ use cluster_registry::{AnyEntry, AnyReader, AnyStore, Edge, SharedAny};
 use fleetgraph_core::{ClusterId, EdgeType, IndexKey, KindMeta, LabelSelector, OwnerRef, Relation};
 
 use super::{Reason, Vertex};
-use crate::refs::{group_of, read_target, target};
+use crate::{
+    manager::read_application,
+    refs::{group_of, read_target, target},
+};
 
 /// Labels by which tools mark what they made, and the resource that they made it from. With the label of the
 /// namespace, where there is one.
@@ -101,8 +104,7 @@ impl<'a> Neighbours<'a> {
                 .for_each(|manager| emit(EdgeType::ManagedBy, Vertex::Object(manager)));
         }
         if let Some(application) = &meta.application {
-            let (namespace, name) =
-                application.split_once('_').map_or((None, &**application), |(ns, name)| (Some(ns), name));
+            let (namespace, name) = read_application(application);
             self.manager(APPLICATIONS, namespace, name)
                 .into_iter()
                 .for_each(|manager| emit(EdgeType::ManagedBy, Vertex::Object(manager)));
@@ -123,10 +125,7 @@ impl<'a> Neighbours<'a> {
     ) -> Vec<(EdgeType, Reason)> {
         let mut cuts = Vec::new();
         let all = |_: &dyn AnyEntry| true;
-        // An owner in another namespace is none; the garbage collector does not follow it either.
-        let owned = |source: &dyn AnyEntry| {
-            entry.meta().namespace.is_empty() || source.meta().namespace == entry.meta().namespace
-        };
+        let owned = |source: &dyn AnyEntry| entry.meta().may_own(source.meta());
         let mut follow = |edge: EdgeType,
                           store: &dyn AnyStore,
                           key: IndexKey<'_>,

@@ -1,5 +1,7 @@
 //! What a search over all kinds looks for.
 
+use std::collections::BTreeSet;
+
 use async_graphql::InputObject;
 use cluster_registry::AnyEntry;
 use fleetgraph_core::{Error, FieldSelector, HealthState as State, LabelSelector, Text, Timestamp};
@@ -50,7 +52,7 @@ pub struct ResourcesFilter {
 pub struct Filter {
     pub(super) kinds: Vec<String>,
     pub(super) clusters: Option<Vec<String>>,
-    pub(super) namespaces: Vec<String>,
+    pub(super) namespaces: BTreeSet<String>,
     pub(super) labels: LabelSelector,
     pub(super) fields: FieldSelector,
     words: Vec<String>,
@@ -83,13 +85,10 @@ impl ResourcesFilter {
             }
         }
         let now = Timestamp::now();
-        let mut namespaces = self.namespaces.unwrap_or_default();
-        namespaces.sort_unstable();
-        namespaces.dedup();
         Ok(Filter {
             kinds: self.kinds.unwrap_or_default(),
             clusters: self.clusters,
-            namespaces,
+            namespaces: self.namespaces.into_iter().flatten().collect(),
             labels: self.label_selector.as_deref().map(LabelSelector::parse).transpose()?.unwrap_or_default(),
             fields: self.field_selector.as_deref().map(FieldSelector::parse).transpose()?.unwrap_or_default(),
             words: self.text.iter().flat_map(|text| text.split_whitespace()).map(str::to_lowercase).collect(),

@@ -24,7 +24,7 @@ use std::{
     },
 };
 
-use cluster_registry::{AnyEntry, AnyReader, AnyStore, Edge, SharedAny, unknown_cluster};
+use cluster_registry::{AnyEntry, AnyReader, AnyStore, Edge, SharedAny};
 use fleetgraph_core::Error;
 
 pub use facet::{Count, FacetBy};
@@ -86,17 +86,8 @@ impl<'a> Search<'a> {
         filter: &'a Filter,
         stopped: &'a AtomicBool,
     ) -> Result<Self, Error> {
-        let known: Vec<&str> = reader.clusters().map(|id| id.as_str()).collect();
-        let clusters: Vec<&str> = match &filter.clusters {
-            None => known,
-            Some(wanted) => {
-                if let Some(unknown) = wanted.iter().find(|id| !known.contains(&id.as_str())) {
-                    return Err(unknown_cluster(unknown));
-                }
-                known.into_iter().filter(|id| wanted.iter().any(|wanted| wanted == id)).collect()
-            }
-        };
-        let all: Vec<_> = clusters.into_iter().flat_map(|cluster| reader.stores(cluster)).collect();
+        let clusters = reader.chosen(filter.clusters.as_deref())?;
+        let all: Vec<_> = clusters.iter().flat_map(|cluster| reader.stores(cluster.as_str())).collect();
         let answers = |store: &Arc<dyn AnyStore>, name: &str| store.kind().answers_to(name);
         if let Some(unknown) = filter.kinds.iter().find(|name| !all.iter().any(|store| answers(store, name)))
         {
@@ -157,11 +148,7 @@ impl<'a> Search<'a> {
     /// Looks at each object that matches.
     pub fn each(&self, look: &mut Each<'_>) {
         let filter = self.filter;
-        let spans: Vec<(Edge<'_>, Edge<'_>)> = if filter.namespaces.is_empty() {
-            vec![(Edge::Least, Edge::Greatest)]
-        } else {
-            filter.namespaces.iter().map(|ns| (Edge::Before(ns), Edge::After(ns))).collect()
-        };
+        let spans = Edge::spans(filter.namespaces.iter().map(String::as_str));
         let mut looked = |entry: &dyn AnyEntry, share: &dyn Fn() -> SharedAny| {
             if self.stopped.load(Atomic::Relaxed) {
                 return ControlFlow::Break(());
