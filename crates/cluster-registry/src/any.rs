@@ -110,6 +110,8 @@ pub trait AnyStore: Send + Sync {
     fn kind(&self) -> &'static KindMeta;
     fn freshness(&self, reachable: bool) -> Freshness;
     fn settled(&self) -> bool;
+    fn namespace(&self) -> Option<&str>;
+    fn complete(&self, namespace: &str) -> bool;
     fn len(&self) -> usize;
     fn is_empty(&self) -> bool {
         self.len() == 0
@@ -150,6 +152,14 @@ impl<K: Kind> AnyStore for Store<K> {
 
     fn settled(&self) -> bool {
         Store::settled(self)
+    }
+
+    fn namespace(&self) -> Option<&str> {
+        Store::namespace(self)
+    }
+
+    fn complete(&self, namespace: &str) -> bool {
+        Store::complete(self, namespace)
     }
 
     fn len(&self) -> usize {

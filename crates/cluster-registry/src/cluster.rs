@@ -7,11 +7,15 @@ use std::{any::TypeId, sync::Arc, time::Duration};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use fleetgraph_core::{Error, Freshness, Kind, KindMeta, Timestamp, WatchState};
-use tokio::{sync::broadcast, time::sleep};
+use tokio::{
+    sync::{Semaphore, broadcast},
+    time::sleep,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     any::AnyStore,
+    audit,
     connection::{ClusterSpec, Connection},
     health::HealthSnapshot,
     kinds::{KindSet, Stores},
@@ -50,7 +54,6 @@ pub struct Cluster {
 #[derive(Clone)]
 struct Open {
     store: Arc<dyn AnyStore>,
-    namespace: Option<String>,
     cancel: CancellationToken,
 }
 
@@ -174,24 +177,15 @@ impl Cluster {
     }
 
     /// Starts to watch a kind. `false` if that can't be yet, because there is no connection.
-    pub(crate) fn open(
-        &self,
-        store: Arc<dyn AnyStore>,
-        writer: Box<dyn AnyWriter>,
-        namespace: Option<String>,
-    ) -> bool {
+    pub(crate) fn open(&self, store: Arc<dyn AnyStore>, writer: Box<dyn AnyWriter>) -> bool {
         let Some(parts) = self.parts.load_full().filter(|_| !self.cancel.is_cancelled()) else {
             return false;
         };
         let cancel = self.cancel.child_token();
-        let parts = WatchParts { namespace: namespace.clone(), ..WatchParts::clone(&parts) };
+        let parts = WatchParts::clone(&parts);
         self.open.rcu(|open| {
             let mut open = Vec::clone(open);
-            open.push(Open {
-                store: Arc::clone(&store),
-                namespace: namespace.clone(),
-                cancel: cancel.clone(),
-            });
+            open.push(Open { store: Arc::clone(&store), cancel: cancel.clone() });
             open
         });
         self.tasks.spawn(Watch { cluster: self.spec.id.clone(), parts, writer }.run(cancel));
@@ -201,7 +195,7 @@ impl Cluster {
     /// Ends the watch of a kind that was opened; its copy is gone from every answer at once.
     pub(crate) fn close(&self, kind: &'static KindMeta, namespace: Option<&str>) {
         let is_it =
-            |open: &Open| std::ptr::eq(open.store.kind(), kind) && open.namespace.as_deref() == namespace;
+            |open: &Open| std::ptr::eq(open.store.kind(), kind) && open.store.namespace() == namespace;
         let closed =
             self.open.rcu(|open| open.iter().filter(|open| !is_it(open)).cloned().collect::<Vec<_>>());
         closed.iter().filter(|open| is_it(open)).for_each(|open| open.cancel.cancel());
@@ -233,6 +227,9 @@ impl Cluster {
     }
 }
 
+/// Audits of one cluster that list at the same time.
+const AUDITS: usize = 1;
+
 /// The task that owns everything that runs for a cluster.
 struct Supervisor {
     cluster: Arc<Cluster>,
@@ -254,14 +251,17 @@ impl Supervisor {
             .ok()
             .and_then(|health| health.version.as_ref().map(|v| (v.major, v.minor)))
             .is_some_and(|version| version >= (1, STREAMS_LISTS_FROM));
+        // So that the series is there before the first loss.
+        audit::count(&self.cluster.spec.id, 0);
         let parts = WatchParts {
             client: connection.client(),
             breaker: connection.breaker().clone(),
             slots: self.slots.clone(),
             resync: self.settings.resync_period,
+            audit: self.settings.audit_period,
+            audits: Arc::new(Semaphore::new(AUDITS)),
             streamed,
             metadata_only: false,
-            namespace: None,
             open: false,
         };
         // Lists of custom resources have places of their own, so that those of the table never wait for them.

@@ -23,6 +23,9 @@ pub struct KindSet {
     open: Vec<Arc<dyn Any + Send + Sync>>,
 }
 
+/// In a list of kinds, those that are watched where none is listed.
+pub const DEFAULT_KINDS: &str = "default";
+
 impl KindSet {
     /// Adds a kind.
     #[must_use]
@@ -38,16 +41,15 @@ impl KindSet {
         self
     }
 
-    /// Keeps the kinds whose plural, singular or kind name is listed; if none is, those that are watched by
-    /// default.
+    /// Keeps the kinds whose plural, singular or kind name is listed; where [`DEFAULT_KINDS`] is, or nothing, those
+    /// that are watched by default.
     #[must_use]
     pub fn only(mut self, names: &[String]) -> Self {
         self.kinds.retain(|kind| {
-            if names.is_empty() {
-                kind.by_default()
-            } else {
-                names.iter().any(|name| kind.meta().answers_to(name))
-            }
+            let listed = |name: &String| {
+                if name == DEFAULT_KINDS { kind.by_default() } else { kind.meta().answers_to(name) }
+            };
+            names.iter().any(listed) || (names.is_empty() && kind.by_default())
         });
         self
     }
@@ -96,7 +98,7 @@ impl<K: Kind> WatchedKind for Watched<K> {
     }
 
     fn store(&self, cluster: &ClusterId) -> (Arc<dyn AnyStore>, Box<dyn AnyWriter>) {
-        pair::<K>(cluster, &K::META, Arc::clone(&self.codec), Arc::clone(&self.hub))
+        pair::<K>(cluster, &K::META, None, Arc::clone(&self.codec), Arc::clone(&self.hub))
     }
 }
 
@@ -104,10 +106,11 @@ impl<K: Kind> WatchedKind for Watched<K> {
 pub(crate) fn pair<K: Kind>(
     cluster: &ClusterId,
     kind: &'static KindMeta,
+    namespace: Option<String>,
     codec: Arc<Codec>,
     hub: Arc<Hub<K>>,
 ) -> (Arc<dyn AnyStore>, Box<dyn AnyWriter>) {
-    let (store, writer) = store::new::<K>(cluster.clone(), kind, codec, hub);
+    let (store, writer) = store::new::<K>(cluster.clone(), kind, namespace, codec, hub);
     (Arc::new(store), Box::new(writer))
 }
 

@@ -10,6 +10,7 @@
 //! It is generic over [`fleetgraph_core::Kind`] and does not know the table of kinds.
 
 mod any;
+mod audit;
 pub mod breaker;
 mod cluster;
 mod codec;
@@ -33,7 +34,7 @@ pub use codec::DecodeError;
 pub use delta::{Change, Delta, Hub, Missed};
 pub use discovery::Discovered;
 pub use entry::{Entry, Shared};
-pub use kinds::KindSet;
+pub use kinds::{DEFAULT_KINDS, KindSet};
 pub use read::{Matches, Query, Reader, Selection, not_watched, unknown_cluster};
 pub use registry::Registry;
 pub use settings::Settings;

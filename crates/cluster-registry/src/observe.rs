@@ -33,7 +33,7 @@ struct Observe {
 }
 
 /// What makes the API server leave out everything but the metadata.
-const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+pub(crate) const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 const METADATA_WATCH: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 
 /// A client for one watch. The receiver changes each time that a watch request is answered with success.

@@ -144,8 +144,8 @@ impl Registry {
             let mut codecs = self.inner.codecs.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(codecs.entry(kind.resource()).or_default())
         };
-        let (store, writer) = pair::<K>(&cluster.spec().id, kind, codec, hub);
-        cluster.open(store, writer, namespace)
+        let (store, writer) = pair::<K>(&cluster.spec().id, kind, namespace, codec, hub);
+        cluster.open(store, writer)
     }
 
     /// Ends a watch that [`Registry::watch`] began.

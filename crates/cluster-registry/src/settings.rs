@@ -11,6 +11,8 @@ pub struct Settings {
     pub concurrent_lists_per_cluster: usize,
     /// How often each watch is listed again in full and compared; zero for never.
     pub resync_period: Duration,
+    /// How often the versions of each kind are compared with the cluster's, to find what a watch lost; zero for never.
+    pub audit_period: Duration,
     /// Kinds (plural names) to watch; those that are watched by default if empty.
     pub watch_resources: Vec<String>,
     /// Kinds (plural names) of which only the metadata is asked for.
@@ -23,6 +25,7 @@ impl Default for Settings {
             concurrent_lists: 16,
             concurrent_lists_per_cluster: 4,
             resync_period: Duration::from_secs(600),
+            audit_period: Duration::from_secs(30),
             watch_resources: Vec::new(),
             metadata_only: vec!["secrets".to_owned()],
         }

@@ -5,13 +5,17 @@
 //!                                                 │ Apply / Delete: commit as soon as nothing more is ready
 //!                                                 │ error: Stale; wait (back-off, or until the cluster answers)
 //!                                                 │ established again: Live
+//!                                                 │ an audit finds what the watch lost: list again
 //!                                                 └ resync period over: list again and repair
 //! ```
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use fleetgraph_core::{ClusterId, ErrorCode, WatchState};
-use futures::{FutureExt, Stream, StreamExt};
+use futures::{
+    FutureExt, Stream, StreamExt,
+    future::{BoxFuture, OptionFuture},
+};
 use kube::{
     Api,
     runtime::watcher::{self, Event, InitialListStrategy, watcher},
@@ -22,7 +26,14 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{breaker::Breaker, connection::classify_watch, observe::observed, raw::Raw, store::AnyWriter};
+use crate::{
+    audit::{self, Audit, Finding, Suspect},
+    breaker::Breaker,
+    connection::{classify_watch, is_ahead},
+    observe::observed,
+    raw::Raw,
+    store::AnyWriter,
+};
 
 /// Changes that are published together at most.
 const BATCH: usize = 256;
@@ -56,12 +67,13 @@ pub(crate) struct WatchParts {
     pub slots: ListSlots,
     /// How often everything is listed again and compared; zero for never.
     pub resync: Duration,
+    /// How often the versions are compared with the cluster's; zero for never.
+    pub audit: Duration,
+    pub audits: Arc<Semaphore>,
     /// Whether the server can send the list as a watch.
     pub streamed: bool,
     /// Whether only the metadata of the objects is asked for.
     pub metadata_only: bool,
-    /// Only this namespace; all if `None`.
-    pub namespace: Option<String>,
     /// Whether the kind is known at run time only: one of many that somebody installed.
     pub open: bool,
 }
@@ -78,6 +90,8 @@ enum Left {
     Cancelled,
     /// The list is due again.
     Resync,
+    /// An audit found that the watch lost something.
+    Repair,
     /// The list failed, or the history after it is gone.
     ListAgain,
     /// The server does not stream lists after all.
@@ -103,7 +117,7 @@ impl Watch {
             let (client, established) =
                 observed(self.parts.client.clone(), self.writer.last_event(), self.parts.metadata_only);
             let kind = self.writer.kind();
-            let api: Api<Raw> = match &self.parts.namespace {
+            let api: Api<Raw> = match self.writer.namespace() {
                 Some(namespace) => Api::namespaced_with(client, namespace, &kind),
                 None => Api::all_with(client, &kind),
             };
@@ -122,7 +136,7 @@ impl Watch {
                 Left::Resync => {
                     tracing::debug!(cluster = %self.cluster, kind = self.writer.kind().kind, "resync")
                 }
-                Left::ListAgain => {}
+                Left::Repair | Left::ListAgain => {}
                 Left::NotStreamed => {
                     tracing::info!(cluster = %self.cluster, kind = self.writer.kind().kind, "the server does not stream lists; using pages");
                     self.parts.streamed = false;
@@ -144,6 +158,9 @@ impl Watch {
         let mut lists_next = true;
         let mut staged = 0;
         let resync_at = self.resync_at();
+        // At any time within the period, so that the kinds and clusters of a fleet are spread over it.
+        let mut audit_at = Instant::now() + jitter(self.parts.audit);
+        let mut audit: Option<BoxFuture<'static, _>> = None;
         let mut spoke = Instant::now();
         loop {
             if lists_next && slot.is_none() {
@@ -166,6 +183,24 @@ impl Watch {
                 None => tokio::select! {
                     () = cancel.cancelled() => return Left::Cancelled,
                     () = sleep_until(resync_at), if !lists_next && !self.parts.resync.is_zero() => return Left::Resync,
+                    () = sleep_until(audit_at), if audit.is_none() && !lists_next && !self.parts.audit.is_zero() => {
+                        audit_at = self.audit_at();
+                        if self.parts.breaker.reachable() {
+                            audit = Some(self.audit().run().boxed());
+                        }
+                        continue;
+                    }
+                    Some(found) = OptionFuture::from(audit.as_mut()) => {
+                        (audit, audit_at) = (None, self.audit_at());
+                        match found {
+                            Ok(found) if self.differs(&found) => return Left::Repair,
+                            Ok(_) => {}
+                            Err(error) => {
+                                tracing::debug!(cluster = %self.cluster, kind = self.writer.kind().kind, %error, "no audit");
+                            }
+                        }
+                        continue;
+                    }
                     () = sleep_until(spoke + STALLED_LIST), if slot.as_ref().is_some_and(|slot| slot.fleet.is_some()) => {
                         if let Some(slot) = &mut slot {
                             slot.fleet = None;
@@ -192,7 +227,7 @@ impl Watch {
             match event {
                 Some(Ok(Event::Init)) => {
                     self.writer.begin_list();
-                    lists_next = true;
+                    (lists_next, audit) = (true, None);
                 }
                 Some(Ok(Event::InitApply(object))) => self.writer.read_listed(&object),
                 Some(Ok(Event::InitDone)) => {
@@ -214,6 +249,10 @@ impl Watch {
                     self.writer.commit();
                     staged = 0;
                     let code = self.failed(&error);
+                    let ahead = is_ahead(&error);
+                    if ahead {
+                        self.writer.distrust();
+                    }
                     // A watch cache that never gets ready, as behind a broken conversion webhook, says so without
                     // a reason. A list in pages goes past it, and tells.
                     let unready =
@@ -231,7 +270,7 @@ impl Watch {
                     }
                     // The watcher would go on in the middle of a list that an error interrupted, and take its rest
                     // for the whole; and not every 410 makes it list again. A new one lists from the start.
-                    if lists_next || code == ErrorCode::ClusterGone {
+                    if lists_next || ahead || code == ErrorCode::ClusterGone {
                         return Left::ListAgain;
                     }
                 }
@@ -298,6 +337,42 @@ impl Watch {
             (Ok(cluster), Ok(fleet)) => Slot { cluster: Some(cluster), fleet: Some(fleet) },
             _ => std::future::pending().await,
         }
+    }
+
+    fn audit(&self) -> Audit {
+        Audit::of(&*self.writer, self.parts.client.clone(), Arc::clone(&self.parts.audits))
+    }
+
+    /// Whether an audit found something to repair.
+    fn differs(&mut self, found: &Finding) -> bool {
+        let kind = self.writer.kind();
+        match found {
+            Finding::Equal => false,
+            Finding::Lost(lost) => {
+                let unknown = |object: &&Suspect| !self.writer.leaves_out(&object.namespace, &object.name);
+                let lost: Vec<&Suspect> = lost.iter().filter(unknown).collect();
+                let Some(first) = lost.first() else { return false };
+                tracing::warn!(
+                    cluster = %self.cluster, kind = kind.kind, lost = lost.len(),
+                    namespace = &*first.namespace, name = &*first.name,
+                    "the watch lost changes without a word, of this object for one; listing again"
+                );
+                audit::count(&self.cluster, lost.len());
+                true
+            }
+            Finding::WentBack => {
+                tracing::warn!(
+                    cluster = %self.cluster, kind = kind.kind,
+                    "the cluster's versions went back, as after a restored backup; listing again"
+                );
+                self.writer.distrust();
+                true
+            }
+        }
+    }
+
+    fn audit_at(&self) -> Instant {
+        Instant::now() + self.parts.audit - jitter(self.parts.audit / 5)
     }
 
     fn resync_at(&self) -> Instant {

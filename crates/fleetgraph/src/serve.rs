@@ -142,6 +142,7 @@ async fn registry(config: &Config, contexts: &[String]) -> anyhow::Result<Regist
         concurrent_lists: config.registry.max_concurrent_initial_lists,
         concurrent_lists_per_cluster: config.registry.max_concurrent_initial_lists_per_cluster,
         resync_period: config.resync_period,
+        audit_period: config.audit_period,
         watch_resources: config.watch_resources.clone(),
         metadata_only: match config.secrets {
             SecretDetail::Metadata => vec![<kinds::Secret as Kind>::META.plural.to_owned()],

@@ -71,6 +71,17 @@ pub fn classify_watch(error: &watcher::Error, kind: &KindMeta) -> Error {
     Error::new(code, format!("watching {}: {message}", kind.plural))
 }
 
+/// Whether the watch began at a version that the server has not reached: it was taken back in time, or another replica
+/// lags behind.
+pub fn is_ahead(error: &watcher::Error) -> bool {
+    matches!(
+        error,
+        watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.message.contains(TOO_LARGE)
+    ) || matches!(error, watcher::Error::WatchError(status) if status.message.contains(TOO_LARGE))
+}
+
+const TOO_LARGE: &str = "Too large resource version";
+
 /// An answer that Kubernetes itself gave.
 fn classify_status(status: &Status) -> ClusterError {
     let said = said(status);

@@ -38,7 +38,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
 pub use self::{
-    classify::{Classify, ClusterError, classify, classify_watch},
+    classify::{Classify, ClusterError, classify, classify_watch, is_ahead},
     discover::{DiscoverOptions, Discovery, discover},
     error::{CallError, ConnectError},
     spec::{Auth, ClusterSpec, TlsSpec, Token, Tuning},

@@ -30,6 +30,7 @@ use std::sync::{
 use arc_swap::ArcSwap;
 use fleetgraph_core::{ClusterId, Error, Freshness, Kind, KindMeta, Timestamp, WatchState};
 
+pub(crate) use snapshot::Versions;
 pub use snapshot::{Edge, Snapshot};
 pub use writer::{AnyWriter, Writer};
 
@@ -47,6 +48,8 @@ pub(crate) struct WatchStatus {
 struct Shared<K: Kind> {
     cluster: ClusterId,
     kind: &'static KindMeta,
+    /// Only this one; all if `None`.
+    namespace: Option<String>,
     codec: Arc<Codec>,
     snapshot: ArcSwap<Snapshot<K>>,
     status: ArcSwap<WatchStatus>,
@@ -65,16 +68,18 @@ impl<K: Kind> Clone for Store<K> {
     }
 }
 
-/// Makes an empty store: the handle that reads, and the one that writes.
+/// Makes an empty store, for one namespace or for all: the handle that reads, and the one that writes.
 pub fn new<K: Kind>(
     cluster: ClusterId,
     kind: &'static KindMeta,
+    namespace: Option<String>,
     codec: Arc<Codec>,
     hub: Arc<Hub<K>>,
 ) -> (Store<K>, Writer<K>) {
     let shared = Arc::new(Shared {
         cluster,
         kind,
+        namespace,
         codec,
         snapshot: ArcSwap::from_pointee(Snapshot::default()),
         status: ArcSwap::from_pointee(WatchStatus {
@@ -99,6 +104,18 @@ impl<K: Kind> Store<K> {
     #[must_use]
     pub fn kind(&self) -> &'static KindMeta {
         self.shared.kind
+    }
+
+    /// The one namespace that the objects lie in; `None` if they may lie in any.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&str> {
+        self.shared.namespace.as_deref()
+    }
+
+    /// Whether what isn't here of a namespace isn't in the cluster either, as far as the cluster was heard.
+    #[must_use]
+    pub fn complete(&self, namespace: &str) -> bool {
+        self.shared.status.load().synced && self.namespace().is_none_or(|only| only == namespace)
     }
 
     /// The copy as it is now.

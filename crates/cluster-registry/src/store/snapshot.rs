@@ -39,6 +39,36 @@ impl<K: Kind> Clone for Snapshot<K> {
     }
 }
 
+/// The versions of the objects of a snapshot, whatever their kind.
+pub trait Versions: Send + Sync {
+    fn len(&self) -> usize;
+    fn version(&self, namespace: &str, name: &str) -> Option<&str>;
+    /// Gives namespace, name and version of each object.
+    fn each(&self, take: &mut dyn FnMut(&str, &str, &str));
+    /// The highest version that was seen, of deleted objects too.
+    fn highest(&self) -> Option<&str>;
+}
+
+impl<K: Kind> Versions for Snapshot<K> {
+    fn len(&self) -> usize {
+        Snapshot::len(self)
+    }
+
+    fn version(&self, namespace: &str, name: &str) -> Option<&str> {
+        self.get(namespace, name).map(|entry| &*entry.meta.resource_version)
+    }
+
+    fn each(&self, take: &mut dyn FnMut(&str, &str, &str)) {
+        self.iter().for_each(|entry| {
+            take(&entry.meta.namespace, &entry.meta.name, &entry.meta.resource_version);
+        });
+    }
+
+    fn highest(&self) -> Option<&str> {
+        self.resource_version.as_deref()
+    }
+}
+
 impl<K: Kind> Snapshot<K> {
     #[must_use]
     pub fn len(&self) -> usize {

@@ -11,7 +11,7 @@ use std::{
 
 use fleetgraph_core::{Error, ErrorCode, Kind, KindMeta, WatchState};
 
-use super::{Shared as StoreShared, Snapshot, WatchStatus};
+use super::{Shared as StoreShared, Snapshot, Versions, WatchStatus};
 use crate::{
     delta::{Change, Hub},
     entry::{Entry, Shared, same_version},
@@ -36,6 +36,8 @@ pub struct Writer<K: Kind> {
     malformed: HashSet<String>,
     /// Those of the list that is being read.
     malformed_listed: HashSet<String>,
+    /// Whether equal versions mean nothing until the next list is complete.
+    distrusted: bool,
     hasher: RandomState,
 }
 
@@ -69,10 +71,18 @@ impl<K: Kind> Listed<K> {
 /// Writes one kind of one cluster, whichever it is: what a watch fills. There is exactly one for a store.
 pub trait AnyWriter: Send + Sync {
     fn kind(&self) -> &'static KindMeta;
+    /// The one namespace to watch; all if `None`.
+    fn namespace(&self) -> Option<&str>;
     fn state(&self) -> WatchState;
     fn synced(&self) -> bool;
     /// When bytes last came on the watch, for it to say.
     fn last_event(&self) -> Arc<AtomicI64>;
+    /// The versions that readers see, each time that it is called.
+    fn versions(&self) -> Box<dyn Fn() -> Arc<dyn Versions> + Send + Sync>;
+    /// Whether an object is left out because it can't be decoded, as far as the names of such are kept.
+    fn leaves_out(&self, namespace: &str, name: &str) -> bool;
+    /// The next list is compared by content: equal versions may be those of another past.
+    fn distrust(&mut self);
     /// A list begins: what an unfinished one left is forgotten.
     fn begin_list(&mut self);
     /// Reads an object of the list. One that is malformed is left out, and noted.
@@ -99,6 +109,10 @@ impl<K: Kind> AnyWriter for Writer<K> {
         self.shared.kind
     }
 
+    fn namespace(&self) -> Option<&str> {
+        self.shared.namespace.as_deref()
+    }
+
     fn state(&self) -> WatchState {
         self.shared.status.load().state
     }
@@ -111,6 +125,19 @@ impl<K: Kind> AnyWriter for Writer<K> {
         Arc::clone(&self.shared.last_event)
     }
 
+    fn versions(&self) -> Box<dyn Fn() -> Arc<dyn Versions> + Send + Sync> {
+        let shared = Arc::clone(&self.shared);
+        Box::new(move || shared.snapshot.load_full())
+    }
+
+    fn leaves_out(&self, namespace: &str, name: &str) -> bool {
+        self.malformed.len() >= MALFORMED_NAMES || self.malformed.contains(&malformed_key(namespace, name))
+    }
+
+    fn distrust(&mut self) {
+        self.distrusted = true;
+    }
+
     fn begin_list(&mut self) {
         self.listed.clear();
         self.malformed_listed.clear();
@@ -120,7 +147,8 @@ impl<K: Kind> AnyWriter for Writer<K> {
         let (namespace, name) = raw.key();
         let version =
             kube::Resource::meta(raw).resource_version.as_deref().filter(|version| !version.is_empty());
-        if let Some(known) = self.next.get(namespace, name)
+        if !self.distrusted
+            && let Some(known) = self.next.get(namespace, name)
             && version == Some(&*known.meta.resource_version)
         {
             self.listed.push(Listed::Known(Arc::clone(known)));
@@ -139,6 +167,9 @@ impl<K: Kind> AnyWriter for Writer<K> {
         // Taken, so that it does not keep the room of the whole list.
         let listed = std::mem::take(&mut self.listed);
         let first = !self.shared.status.load().synced;
+        if self.distrusted {
+            self.next.resource_version = None;
+        }
         let names: HashSet<(&str, &str)> = listed.iter().map(|l| l.entry().key()).collect();
         let gone: Vec<Shared<K>> =
             self.next.iter().filter(|entry| !names.contains(&entry.key())).map(Arc::clone).collect();
@@ -152,6 +183,7 @@ impl<K: Kind> AnyWriter for Writer<K> {
             }
         }
         self.publish(first);
+        self.distrusted = false;
         // What is malformed and not listed any more is gone.
         self.malformed = std::mem::take(&mut self.malformed_listed);
         self.set_status(|status| {
@@ -218,6 +250,7 @@ impl<K: Kind> Writer<K> {
             touched: HashSet::new(),
             malformed: HashSet::new(),
             malformed_listed: HashSet::new(),
+            distrusted: false,
             hasher: RandomState::new(),
         }
     }
@@ -294,7 +327,10 @@ impl<K: Kind> Writer<K> {
     fn stage(&mut self, entry: Shared<K>) {
         self.note_version(Some(&entry.meta.resource_version));
         let old = self.current(&entry.meta.namespace, &entry.meta.name);
-        if old.as_ref().is_some_and(|old| same_version(&old.meta, &entry.meta)) {
+        let same = |old: &Shared<K>| {
+            same_version(&old.meta, &entry.meta) && (!self.distrusted || old.json().ok() == entry.json().ok())
+        };
+        if old.as_ref().is_some_and(same) {
             return;
         }
         self.changes.push(Pending::Applied { old, new: entry });

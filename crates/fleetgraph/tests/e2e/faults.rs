@@ -129,6 +129,31 @@ async fn under_churn_and_every_fault_in_turn_the_copy_ends_up_equal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_audit_finds_nothing_to_repair_where_nothing_is_lost_however_much_changes() {
+    let bed = Bed::with(&["audited"], "audit_period: 1s\n").await;
+    let client = bed.plane("audited").admin_client().await.unwrap();
+    seed::realistic(&client, &seed::SeedSpec::default()).await.unwrap();
+    let churn = seed::Churn::start(client, &seed::ChurnSpec { per_second: 50.0, seed: 11 }).unwrap();
+    let metric = async |name: &str| -> f64 {
+        let (status, text) = crate::server::ask(bed.server.metrics(), "GET /metrics", &[], "").await;
+        assert_eq!(status, 200);
+        let series = text.lines().filter(|line| line.starts_with(name) && line.contains("audited"));
+        series.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    };
+    // One for each kind after another: a hundred is three rounds over all of them.
+    let before = metric("fleetgraph_cluster_requests_total").await;
+    let deadline = std::time::Instant::now() + crate::bed::PATIENCE;
+    while metric("fleetgraph_cluster_requests_total").await < before + 100.0 {
+        assert!(std::time::Instant::now() < deadline, "no audits");
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    assert!(churn.changes() > 100);
+    assert_eq!(metric("fleetgraph_watch_lost_changes_total").await, 0.0);
+    let data = bed.data(r#"{ cluster(id: "audited") { freshness { state } } }"#).await;
+    assert!(data["cluster"]["freshness"].as_array().unwrap().iter().all(|kind| kind["state"] == "LIVE"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rows_of_a_cluster_that_no_longer_accepts_us_stay_and_say_so() {
     use testkit::{ControlPlane, Options};
     let plane = ControlPlane::start(Options::bare("revoked")).await.unwrap();
