@@ -126,9 +126,14 @@ impl Error {
         Self { code, message: message.into(), cluster: None }
     }
 
-    /// An argument that can't be understood.
+    /// An argument that can't be understood. Messages quote it: one of a megabyte is not sent back whole.
     #[must_use]
     pub fn bad_input(message: impl Into<String>) -> Self {
+        let mut message = message.into();
+        if let Some((end, _)) = message.char_indices().nth(MAX_MESSAGE) {
+            message.truncate(end);
+            message.push('…');
+        }
         Self::new(ErrorCode::BadUserInput, message)
     }
 
@@ -139,8 +144,18 @@ impl Error {
     }
 }
 
+/// The most characters of a message that quotes what a caller sent.
+const MAX_MESSAGE: usize = 2000;
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_message_does_not_send_back_what_was_sent_without_measure() {
+        let error = super::Error::bad_input("é".repeat(1_000_000));
+        assert_eq!(error.message.chars().count(), super::MAX_MESSAGE + 1);
+        assert!(error.message.ends_with("é…"));
+    }
+
     use super::*;
 
     #[test]

@@ -104,7 +104,9 @@ impl FromStr for ObjectId {
         if name.is_empty() {
             return Err(Error::bad_input(format!("id {s:?} has an empty name")));
         }
-        Ok(Self { cluster: ClusterId::new(cluster)?, namespace: namespace.to_owned(), name: name.to_owned() })
+        let cluster = ClusterId::new(cluster)
+            .map_err(|_| Error::bad_input(format!("id {s:?} does not begin with the id of a cluster")))?;
+        Ok(Self { cluster, namespace: namespace.to_owned(), name: name.to_owned() })
     }
 }
 

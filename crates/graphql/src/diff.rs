@@ -16,7 +16,7 @@ use std::{
 use async_graphql::{Context, ID, Object, SimpleObject};
 use cluster_registry::{AnyEntry, AnyReader, AnyStore, Edge, SharedAny};
 use fleetgraph_core::{ClusterId, Error, ErrorCode, LabelSelector};
-use kinds::{AnyResource, ErrorExt, Json, Viewer, report};
+use kinds::{AnyResource, ErrorExt, Json, Viewer, report, unknown_kind};
 use serde_json::Value;
 use tracing::Instrument;
 
@@ -81,6 +81,9 @@ impl Compared {
         stopped: &AtomicBool,
     ) -> Result<Self, Error> {
         let clusters = reader.chosen(clusters.as_deref())?;
+        if clusters.len() < 2 || kinds.is_empty() {
+            return Err(Error::bad_input("to compare takes two clusters and a kind at least"));
+        }
         let mut compared = Self { diff: ClusterDiff::default(), problems: Vec::new() };
         let mut left = MAX_OBJECTS;
         for kind in kinds {
@@ -116,9 +119,7 @@ fn sides(reader: &AnyReader<'_>, clusters: &[ClusterId], kind: &str) -> Result<V
     };
     let sides: Vec<Side> = clusters.iter().map(of).collect();
     if sides.iter().all(|side| side.stores.is_empty()) {
-        return Err(Error::bad_input(format!(
-            "{kind:?} is no kind that is watched; write `deployments`, `ConfigMap` or `certificates.cert-manager.io`"
-        )));
+        return Err(unknown_kind(kind));
     }
     Ok(sides)
 }

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object};
-use cluster_registry::{AnyReader, AnyStore, SharedAny, unknown_cluster};
-use fleetgraph_core::{EdgeType, Error};
+use cluster_registry::{AnyReader, AnyStore, unknown_cluster};
+use fleetgraph_core::{EdgeType, Error, KindMeta};
 use kinds::{
     ErrorExt, Viewer, edge_types_or_default,
-    graph::{self, Direction, EdgeKind, MAX_DEPTH, MAX_NODES, ResourceGraph, ResourceId, Walk},
-    graphql_error, report,
+    graph::{
+        self, Direction, EdgeKind, MAX_DEPTH, MAX_NODES, Named, ResourceGraph, ResourceId, Vertex, Walk,
+    },
+    graphql_error, report, unknown_kind,
 };
 
 use crate::SchemaSettings;
@@ -18,7 +20,8 @@ pub struct GraphQuery;
 
 #[Object]
 impl GraphQuery {
-    /// The objects around one, and their relations. Null if there is no such object.
+    /// The objects around one, and their relations. The one may be missing: its place then shows what refers to it, and
+    /// is null if nothing does.
     #[expect(clippy::too_many_arguments, reason = "one argument for each choice")]
     async fn resource_graph(
         &self,
@@ -48,10 +51,11 @@ impl GraphQuery {
             edges: edge_types_or_default(edge_types),
             nodes: bounded("limit", limit, MAX_NODES)?,
         };
-        Ok(found(ctx, &reader, &*store, &namespace, &name).map(|root| walked(&reader, root, &walk)))
+        Ok(around(ctx, &reader, &*store, &namespace, &name, &walk))
     }
 
-    /// What depends on an object, directly and through others: what may break when it changes or goes.
+    /// What depends on an object, directly and through others: what may break when it changes or goes, or is broken
+    /// because it is missing. Null if there is no such object and nothing refers to it.
     async fn impact(
         &self,
         ctx: &Context<'_>,
@@ -62,7 +66,7 @@ impl GraphQuery {
         by_id(ctx, &id, depth, limit, Direction::Incoming)
     }
 
-    /// What an object depends on, directly and through others.
+    /// What an object depends on, directly and through others. Null if there is no such object.
     async fn dependencies(
         &self,
         ctx: &Context<'_>,
@@ -93,25 +97,33 @@ fn by_id(
         edges: EdgeType::ALL.into_iter().filter(|edge| *edge != EdgeType::Concerns).collect(),
         nodes: bounded("limit", limit, MAX_NODES)?,
     };
-    let root = found(ctx, &reader, &*store, &id.object.namespace, &id.object.name);
-    Ok(root.map(|root| walked(&reader, root, &walk)))
+    Ok(around(ctx, &reader, &*store, &id.object.namespace, &id.object.name, &walk))
 }
 
-fn walked(reader: &AnyReader<'_>, root: SharedAny, walk: &Walk) -> ResourceGraph {
-    ResourceGraph(Arc::new(graph::walk(reader, root, walk)))
-}
-
-/// An object; if it isn't there, and might be, the answer says so.
-fn found(
+/// The graph around an object or, if it isn't there, around its place. If it might be there, the answer says so.
+fn around(
     ctx: &Context<'_>,
     reader: &AnyReader<'_>,
     store: &dyn AnyStore,
     namespace: &str,
     name: &str,
-) -> Option<SharedAny> {
+    walk: &Walk,
+) -> Option<ResourceGraph> {
     let stores = alike(reader, store);
     stores.iter().filter_map(|store| reader.problem(&**store)).for_each(|problem| report(ctx, &problem));
-    stores.iter().find_map(|store| reader.get(&**store, namespace, name))
+    let found = stores.iter().find_map(|store| reader.get(&**store, namespace, name));
+    let there = found.is_some();
+    let root = found.map_or_else(
+        || {
+            let kind = store.kind();
+            let all = |_: &KindMeta| true;
+            Vertex::Named(Named::new(store.cluster(), &stores, &all, kind.kind, namespace, name))
+        },
+        Vertex::Object,
+    );
+    let graph = graph::walk(reader, root, walk);
+    let known = there || graph.places.len() > 1 || !graph.cuts.is_empty();
+    known.then(|| ResourceGraph(Arc::new(graph)))
 }
 
 /// All stores of the kind and cluster of one: several, where only some namespaces are watched.
@@ -137,9 +149,10 @@ pub fn store(
     if !reader.clusters().any(|id| id.as_str() == cluster) {
         return Err(graphql_error(&unknown_cluster(cluster)));
     }
-    named(reader.stores(cluster), resource).into_iter().next().ok_or_else(|| {
-        graphql_error(&Error::bad_input(format!("{resource:?} is no kind that is watched in cluster {cluster}; `cluster {{ freshness {{ kind }} }}` lists them")))
-    })
+    named(reader.stores(cluster), resource)
+        .into_iter()
+        .next()
+        .ok_or_else(|| graphql_error(&unknown_kind(resource)))
 }
 
 /// An argument that must lie between 0 and a bound.

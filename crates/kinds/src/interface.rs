@@ -2,12 +2,13 @@
 
 use async_graphql::{Context, ID, Interface};
 use cluster_registry::{Entry, SharedAny};
-use fleetgraph_core::{ClusterId, Kind, OwnerRef};
+use fleetgraph_core::{ClusterId, Kind, KindMeta, OwnerRef};
 
 use crate::{
     cluster::ClusterObject,
     custom::CustomResource,
     for_each_kind,
+    graph::Named,
     health::ObjectHealth,
     reference::ObjectReference,
     refs::group_of,
@@ -92,16 +93,6 @@ macro_rules! interface {
                 Ok(found.next().and_then(Self::from_any))
             }
         }
-
-        /// Whether a kind of the table lies in namespaces; `None` for others.
-        fn namespaced(kind: &str, api_version: &str) -> Option<bool> {
-            $(
-                if kind == $kind::META.kind && api_version == $kind::META.api_version() {
-                    return Some($kind::META.namespaced);
-                }
-            )*
-            None
-        }
     };
 }
 
@@ -120,7 +111,7 @@ impl AnyResource {
         if found.uid().is_none_or(|uid| *uid == *owner.uid) {
             return Ok(found);
         }
-        Ok(Self::by_name(cluster, kind, api_version, namespace, name))
+        Self::by_name(ctx, cluster, kind, api_version, namespace, name)
     }
 
     /// An object by its kind and name, or else its name alone.
@@ -135,11 +126,21 @@ impl AnyResource {
         if let Some(found) = Self::find(ctx, cluster, kind, api_version, namespace, name).await? {
             return Ok(found);
         }
-        Ok(Self::by_name(cluster, kind, api_version, namespace, name))
+        Self::by_name(ctx, cluster, kind, api_version, namespace, name)
     }
 
-    fn by_name(cluster: &ClusterId, kind: &str, api_version: &str, namespace: &str, name: &str) -> Self {
-        let namespace = if namespaced(kind, api_version) == Some(false) { "" } else { namespace };
-        Self::Reference(ObjectReference::new(cluster, kind, api_version, namespace, name))
+    fn by_name(
+        ctx: &Context<'_>,
+        cluster: &ClusterId,
+        kind: &str,
+        api_version: &str,
+        namespace: &str,
+        name: &str,
+    ) -> async_graphql::Result<Self> {
+        let viewer = Viewer::of(ctx)?;
+        let stores = viewer.registry.read_any(&viewer.scope).stores(cluster.as_str());
+        let is_it = |meta: &KindMeta| meta.kind == kind && meta.group == group_of(api_version);
+        let named = Named::new(cluster, &stores, &is_it, kind, namespace, name);
+        Ok(Self::Reference(ObjectReference::new(named, Some(api_version.to_owned()))))
     }
 }

@@ -193,8 +193,42 @@ macro_rules! kind_set {
 
 for_each_kind!(kind_set);
 
+/// The error for the name of a kind that no cluster is watched for.
+#[must_use]
+pub fn unknown_kind(name: &str) -> fleetgraph_core::Error {
+    fleetgraph_core::Error::bad_input(match KINDS.iter().find(|kind| kind.answers_to(name)) {
+        Some(kind) => format!(
+            "{} aren't watched; add them to `watch_resources`, beside `default` if the other kinds shall stay",
+            kind.plural
+        ),
+        None => format!(
+            "{name:?} is no kind that is watched; write `pods`, `Deployment` or `certificates.cert-manager.io`"
+        ),
+    })
+}
+
 /// Names that `watch_resources` may use: the plural of each kind.
 #[must_use]
 pub fn kind_names() -> Vec<&'static str> {
     KINDS.iter().map(|meta| meta.plural).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KINDS, kind_set};
+
+    fn watched(names: &[&str]) -> Vec<&'static str> {
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        kind_set().only(&names).metas().into_iter().map(|kind| kind.plural).collect()
+    }
+
+    #[test]
+    fn a_list_of_kinds_may_add_to_the_default() {
+        let default = watched(&[]);
+        assert_eq!(default.len(), KINDS.len() - 1);
+        assert!(!default.contains(&"leases"));
+        assert_eq!(watched(&["default"]), default);
+        assert_eq!(watched(&["default", "Lease"]).len(), KINDS.len());
+        assert_eq!(watched(&["leases", "Pod"]).len(), 2);
+    }
 }

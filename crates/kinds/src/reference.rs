@@ -3,30 +3,19 @@
 use std::borrow::Cow;
 
 use async_graphql::{Context, ID, Object};
-use fleetgraph_core::{ClusterId, Health};
 
-use crate::{cluster::ClusterObject, health::ObjectHealth};
+use crate::{cluster::ClusterObject, graph::Named, health::ObjectHealth};
 
 /// An object that is known by its name alone: fleetgraph does not watch its kind, or it is gone.
 pub struct ObjectReference {
-    place: Place,
-    kind: String,
-    api_version: String,
+    named: Named,
+    /// As whoever refers to it has it.
+    api_version: Option<String>,
 }
 
 impl ObjectReference {
-    pub(crate) fn new(
-        cluster: &ClusterId,
-        kind: &str,
-        api_version: &str,
-        namespace: &str,
-        name: &str,
-    ) -> Self {
-        Self {
-            place: Place::new(cluster, namespace, name),
-            kind: kind.to_owned(),
-            api_version: api_version.to_owned(),
-        }
+    pub(crate) fn new(named: Named, api_version: Option<String>) -> Self {
+        Self { named, api_version }
     }
 }
 
@@ -34,47 +23,33 @@ impl ObjectReference {
 impl ObjectReference {
     /// `cluster:namespace:name`; `cluster::name` for a cluster-scoped object.
     pub async fn id(&self) -> ID {
-        self.place.id()
+        ID(self.named.id().object.to_string())
     }
 
     pub async fn name(&self) -> &str {
-        &self.place.name
+        &self.named.name
     }
 
     /// The kind, such as `Job`.
     pub async fn kind(&self) -> &str {
-        &self.kind
+        self.named.kind.kind()
     }
 
-    /// The API group and version, such as `batch/v1`.
+    /// The API group and version, such as `batch/v1`; empty where they are not known.
     pub async fn api_version(&self) -> Cow<'_, str> {
-        Cow::Borrowed(&self.api_version)
+        match &self.api_version {
+            Some(version) => Cow::Borrowed(version),
+            None => self.named.kind.api_version(),
+        }
     }
 
-    /// `UNKNOWN`: the object itself isn't there, or can't be seen.
+    /// `MISSING` if the object is known not to be there, `UNKNOWN` where its kind isn't watched.
     pub async fn health(&self) -> ObjectHealth {
-        Health::unknown("").into()
+        self.named.kind.health().into()
     }
 
     /// The cluster that the object lies in.
     pub async fn cluster(&self, ctx: &Context<'_>) -> async_graphql::Result<ClusterObject> {
-        ClusterObject::by_id(ctx, &self.place.cluster)
-    }
-}
-
-/// Where an object is.
-struct Place {
-    cluster: ClusterId,
-    namespace: String,
-    name: String,
-}
-
-impl Place {
-    fn new(cluster: &ClusterId, namespace: &str, name: &str) -> Self {
-        Self { cluster: cluster.clone(), namespace: namespace.to_owned(), name: name.to_owned() }
-    }
-
-    fn id(&self) -> ID {
-        ID(format!("{}:{}:{}", self.cluster, self.namespace, self.name))
+        ClusterObject::by_id(ctx, &self.named.cluster)
     }
 }

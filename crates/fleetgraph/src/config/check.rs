@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, net::SocketAddr, path::Path};
 
+use cluster_registry::DEFAULT_KINDS;
 use fleetgraph_core::{ClusterId, Kind as _, KindMeta};
 
 use super::{
@@ -73,7 +74,10 @@ impl<'a> Check<'a> {
         let definitions = &kinds::CustomResourceDefinition::META;
         if config.enable_custom_resources
             && !config.watch_resources.is_empty()
-            && !config.watch_resources.iter().any(|name| definitions.answers_to(name))
+            && !config
+                .watch_resources
+                .iter()
+                .any(|name| name == DEFAULT_KINDS || definitions.answers_to(name))
         {
             self.refuse(
                 "watch_resources",
@@ -100,7 +104,9 @@ impl<'a> Check<'a> {
             );
         }
         for (index, name) in config.watch_resources.iter().enumerate() {
-            if let Err(message) = known_kind(name, kinds) {
+            if name != DEFAULT_KINDS
+                && let Err(message) = known_kind(name, kinds)
+            {
                 self.refuse_at(vec![Step::Key("watch_resources".into()), Step::Index(index)], message);
             }
         }

@@ -43,7 +43,8 @@ settings::settings! {
         clusters: Vec<ClusterConfig> = Vec::new(),
         /// Namespace of a single object that a query asks for without one.
         default_namespace: String = "default".to_owned(),
-        /// Kinds to watch, such as `pods` or `Deployment`. Empty: all that the server knows but `leases`.
+        /// Kinds to watch, such as `pods` or `Deployment`. `default` means all that the server knows but
+        /// `leases`, as an empty list does: `[default, leases]` adds these.
         watch_resources: Vec<String> = Vec::new(),
         /// What is read of secrets: `metadata`, or `keys` for their types, key names and sizes too. Values are never kept.
         secrets: SecretDetail = SecretDetail::default(),
@@ -56,6 +57,10 @@ settings::settings! {
         /// How often each watch is checked against a full list, as a safety net. `0s`: never.
         #[serde(with = "humantime_serde")]
         resync_period: Duration = Duration::from_secs(600),
+        /// How often the versions of each kind are compared with a list of the cluster's metadata, to find and repair what
+        /// a watch lost without a word. `0s`: never.
+        #[serde(with = "humantime_serde")]
+        audit_period: Duration = Duration::from_secs(30),
         /// Address of the GraphQL server. Until requests are authenticated, it must be a loopback address.
         listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080)),
         /// Address of Prometheus' `/metrics`. Until requests are authenticated, it must be a loopback address.

@@ -123,7 +123,13 @@ async fn a_graph_shows_what_an_object_needs_and_what_needs_it_and_says_what_it_l
             r#"{{ impact(id: "configmaps/graph:default:settings") {GRAPH}
                 dependencies(id: "ingresses.networking.k8s.io/graph:default:shop") {GRAPH}
                 shallow: resourceGraph(cluster: "graph", namespace: "default", resourceType: "Deployment", name: "cart", depth: 0) {GRAPH}
-                none: resourceGraph(cluster: "graph", resourceType: "pods", name: "nobody") {GRAPH} }}"#
+                none: resourceGraph(cluster: "graph", resourceType: "pods", name: "nobody") {GRAPH}
+                missing: impact(id: "secrets/graph:default:missing") {GRAPH}
+                around: resourceGraph(cluster: "graph", namespace: "default", resourceType: "Secret", name: "missing", depth: 1) {GRAPH}
+                place: resourceGraph(cluster: "graph", namespace: "default", resourceType: "Secret", name: "missing", depth: 0) {GRAPH}
+                nothing: dependencies(id: "secrets/graph:default:missing") {GRAPH}
+                deployment(cluster: "graph", namespace: "default", name: "cart") {{
+                    related(edgeTypes: [USES]) {{ found resource {{ __typename id apiVersion kind name health {{ status reason }} }} }} }} }}"#
         ))
         .await;
     let impact = self::kinds(&data["impact"]);
@@ -142,6 +148,23 @@ async fn a_graph_shows_what_an_object_needs_and_what_needs_it_and_says_what_it_l
     assert_eq!(data["shallow"]["cuts"][0]["reason"], "DEPTH");
     assert_eq!(data["none"], Value::Null);
 
+    let missing = &data["missing"];
+    assert_eq!(missing["root"]["id"], "secrets/graph:default:missing");
+    let broken = self::kinds(missing);
+    assert_eq!((broken.get("Pod"), broken.get("Deployment")), (Some(&3), Some(&1)), "{broken:?}");
+    let node = &missing["nodes"][0];
+    let gone = json!({"status": "MISSING", "reason": "NotFound"});
+    assert_eq!((&node["kind"], &node["health"]), (&json!("Secret"), &gone));
+    assert_eq!(self::kinds(&data["around"])["Secret"], 1);
+    assert!(data["around"]["edges"].as_array().unwrap().len() >= 4, "{}", data["around"]);
+    assert_eq!(data["place"]["cuts"][0]["reason"], "DEPTH", "somebody refers to it");
+    assert_eq!(data["nothing"], Value::Null, "what isn't there needs nothing");
+    let related = data["deployment"]["related"].as_array().unwrap();
+    let named: Vec<&Value> = related.iter().filter(|one| one["resource"]["name"] == "missing").collect();
+    let reference = json!({"__typename": "ObjectReference", "id": "graph:default:missing", "apiVersion": "v1",
+        "kind": "Secret", "name": "missing", "health": gone});
+    assert_eq!(named, [&json!({"found": false, "resource": reference})]);
+
     for (query, code) in [
         (
             r#"{ resourceGraph(cluster: "graph", resourceType: "pods", name: "x", depth: 11) { truncated } }"#,
@@ -156,10 +179,17 @@ async fn a_graph_shows_what_an_object_needs_and_what_needs_it_and_says_what_it_l
             "CLUSTER_NOT_FOUND",
         ),
         (r#"{ impact(id: "settings") { truncated } }"#, "BAD_USER_INPUT"),
+        (r#"{ impact(id: "pods/::::") { truncated } }"#, "BAD_USER_INPUT"),
+        (r#"{ clusterDiff(kinds: ["pods"]) { compared } }"#, "BAD_USER_INPUT"),
     ] {
         let answer = client::answer(bed.http(), query, json!({})).await;
         assert_eq!(answer["errors"][0]["extensions"]["code"], code, "{query}: {answer}");
     }
+    let answer =
+        client::answer(bed.http(), r#"{ resources(filter: {kinds: ["leases"]}) { totalCount } }"#, json!({}))
+            .await;
+    let message = answer["errors"][0]["message"].as_str().unwrap();
+    assert!(message.starts_with("leases aren't watched; add them to `watch_resources`"), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

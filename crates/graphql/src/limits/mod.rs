@@ -19,7 +19,7 @@ mod types;
 mod values;
 
 use async_graphql::{Request, Variables};
-use async_graphql_parser::types::ExecutableDocument;
+use async_graphql_parser::types::{ExecutableDocument, OperationType};
 
 pub use config::LimitsConfig;
 pub use error::LimitError;
@@ -74,6 +74,10 @@ impl Limits {
             let measure = walk.operation()?;
             selections = selections.saturating_add(measure.selections);
             self.compare(&measure, selections)?;
+            // https://spec.graphql.org/October2021/#sec-Single-root-field
+            if operation.node.ty == OperationType::Subscription && measure.fields > 1 {
+                return Err(LimitError::SubscriptionFields { actual: measure.fields });
+            }
         }
         if let Some((_, operation)) = document.operations.iter().next() {
             let inputs = Inputs { variables, operation: &operation.node };

@@ -303,3 +303,16 @@ proptest! {
         prop_assert!(of_less <= of_more, "{of_less} of {less}, {of_more} of {more}: {query}");
     }
 }
+
+#[test]
+fn a_subscription_has_one_field_at_its_root() {
+    assert_eq!(admit("subscription { podEvents { id } }"), Ok(()));
+    for query in [
+        "subscription { podEvents { id } other: podEvents { id } }",
+        "subscription { ...two } fragment two on Subscription { podEvents { id } b: podEvents { id } }",
+    ] {
+        assert_eq!(admit(query), Err(LimitError::SubscriptionFields { actual: 2 }), "{query}");
+        assert_eq!(code(admit(query)), ErrorCode::GraphqlValidationFailed);
+    }
+    assert_eq!(admit("{ version a: version }"), Ok(()), "a query may have several");
+}

@@ -9,6 +9,7 @@
 //! pods and their node, and not the node's five hundred other pods. And the objects that refer to one by one relation
 //! are followed up to a number; beyond it, the graph says what was cut.
 
+mod named;
 mod neighbours;
 mod object;
 mod render;
@@ -22,9 +23,10 @@ use std::{
 };
 
 use cluster_registry::{AnyReader, SharedAny};
-use fleetgraph_core::{ClusterId, EdgeType, Error, ObjectId};
+use fleetgraph_core::{EdgeType, Error, Health, ObjectId};
 
-pub use neighbours::{APPLICATIONS, Neighbour, Neighbours, Side, Target, managers};
+pub use named::{Named, NamedKind};
+pub use neighbours::{APPLICATIONS, Neighbour, Neighbours, Side, managers};
 pub use object::{CutReason, Direction, EdgeKind, Related, ResourceGraph, edge_name, entity_type};
 
 /// The deepest walk.
@@ -68,15 +70,7 @@ impl FromStr for ResourceId {
 pub enum Vertex {
     Object(SharedAny),
     /// It is referred to by its name; it isn't there, or its kind isn't watched.
-    Named {
-        cluster: ClusterId,
-        resource: String,
-        kind: String,
-        namespace: String,
-        name: String,
-        /// Whether its kind is watched, so that it is known not to be there.
-        missing: bool,
-    },
+    Named(Named),
 }
 
 impl Vertex {
@@ -91,14 +85,7 @@ impl Vertex {
                     name: entry.meta().name.to_string(),
                 },
             },
-            Self::Named { cluster, resource, namespace, name, .. } => ResourceId {
-                resource: resource.clone(),
-                object: ObjectId {
-                    cluster: cluster.clone(),
-                    namespace: namespace.clone(),
-                    name: name.clone(),
-                },
-            },
+            Self::Named(named) => named.id(),
         }
     }
 
@@ -106,7 +93,7 @@ impl Vertex {
     pub fn kind(&self) -> &str {
         match self {
             Self::Object(entry) => entry.kind().kind,
-            Self::Named { kind, .. } => kind,
+            Self::Named(named) => named.kind.kind(),
         }
     }
 
@@ -114,7 +101,15 @@ impl Vertex {
     pub fn name(&self) -> &str {
         match self {
             Self::Object(entry) => &entry.meta().name,
-            Self::Named { name, .. } => name,
+            Self::Named(named) => &named.name,
+        }
+    }
+
+    #[must_use]
+    pub fn health(&self) -> Health {
+        match self {
+            Self::Object(entry) => entry.health(),
+            Self::Named(named) => named.kind.health(),
         }
     }
 }
@@ -171,32 +166,30 @@ pub struct Place {
     pub distance: usize,
 }
 
-/// Walks from an object.
-pub fn walk(reader: &AnyReader<'_>, root: SharedAny, walk: &Walk) -> Graph {
-    let cluster = root.cluster().clone();
+/// Walks from an object, or from the place where one is missing.
+pub fn walk(reader: &AnyReader<'_>, root: Vertex, walk: &Walk) -> Graph {
+    let cluster = root.id().object.cluster;
     let neighbours = neighbours::Neighbours::new(reader, &cluster);
-    let root = Vertex::Object(root);
     let mut numbers: HashMap<ResourceId, usize> = HashMap::from([(root.id(), 0)]);
     let mut graph =
         Graph { places: vec![Place { vertex: root, distance: 0 }], edges: Vec::new(), cuts: Vec::new() };
     // Along which edge an object was reached as the target of a reference.
     let mut queue: VecDeque<(usize, Option<EdgeType>)> = VecDeque::from([(0, None)]);
     while let Some((at, came_along)) = queue.pop_front() {
-        let (Vertex::Object(entry), distance) = (graph.places[at].vertex.clone(), graph.places[at].distance)
-        else {
-            continue;
-        };
+        let (vertex, distance) = (graph.places[at].vertex.clone(), graph.places[at].distance);
         let last = distance == walk.depth;
         let mut found = Vec::new();
         let mut more = Vec::new();
-        if walk.outgoing {
-            more.extend(neighbours.outgoing(&entry, &mut |neighbour| found.push(neighbour)));
+        if walk.outgoing
+            && let Vertex::Object(entry) = &vertex
+        {
+            more.extend(neighbours.outgoing(entry, &mut |neighbour| found.push(neighbour)));
         }
         if walk.incoming {
             let seen =
                 |entry: &SharedAny| numbers.contains_key(&Vertex::Object(SharedAny::clone(entry)).id());
             let mut take = |neighbour| found.push(neighbour);
-            more.extend(neighbours.incoming(&entry, FAN_OUT, came_along, &seen, &mut take));
+            more.extend(neighbours.incoming(&vertex, FAN_OUT, came_along, &seen, &mut take));
         }
         let wanted = more.into_iter().filter(|(edge, _)| walk.edges.contains(edge));
         graph.cuts.extend(wanted.map(|(edge, reason)| Cut { at, edge: Some(edge), reason }));

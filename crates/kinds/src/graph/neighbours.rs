@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cluster_registry::{AnyEntry, AnyReader, AnyStore, Edge, SharedAny};
 use fleetgraph_core::{ClusterId, EdgeType, IndexKey, KindMeta, LabelSelector, OwnerRef, Relation};
 
-use super::{Reason, Vertex};
+use super::{Named, NamedKind, Reason, Vertex};
 use crate::{
     manager::read_application,
     refs::{group_of, read_target, target},
@@ -50,13 +50,11 @@ pub enum Side {
     Source,
 }
 
-pub type Target = Vertex;
-
 /// An object next to another.
 pub struct Neighbour {
     pub edge: EdgeType,
     pub side: Side,
-    pub target: Target,
+    pub target: Vertex,
 }
 
 /// Finds neighbours within a cluster.
@@ -77,7 +75,9 @@ impl<'a> Neighbours<'a> {
         let mut emit = |edge, target| emit(Neighbour { edge, side: Side::Target, target });
         let meta = entry.meta();
         for owner in &meta.owners {
-            emit(EdgeType::OwnedBy, self.owner(&meta.namespace, owner));
+            if let Some(owner) = self.owner(&meta.namespace, owner) {
+                emit(EdgeType::OwnedBy, owner);
+            }
         }
         let relations = entry.relations();
         entry.references(&mut |key| {
@@ -117,7 +117,7 @@ impl<'a> Neighbours<'a> {
     /// objects that aren't `seen`.
     pub fn incoming(
         &self,
-        entry: &SharedAny,
+        vertex: &Vertex,
         limit: usize,
         came_along: Option<EdgeType>,
         seen: &dyn Fn(&SharedAny) -> bool,
@@ -125,7 +125,17 @@ impl<'a> Neighbours<'a> {
     ) -> Vec<(EdgeType, Reason)> {
         let mut cuts = Vec::new();
         let all = |_: &dyn AnyEntry| true;
-        let owned = |source: &dyn AnyEntry| entry.meta().may_own(source.meta());
+        // Owners are named by their uid, which nobody knows of an object that isn't there.
+        let (object, kind, namespace, name) = match vertex {
+            Vertex::Object(entry) => {
+                let meta = entry.meta();
+                (Some(entry), entry.kind(), &*meta.namespace, &*meta.name)
+            }
+            Vertex::Named(Named { kind: NamedKind::Watched(kind), namespace, name, .. }) => {
+                (None, *kind, &**namespace, &**name)
+            }
+            Vertex::Named(_) => return cuts,
+        };
         let mut follow = |edge: EdgeType,
                           store: &dyn AnyStore,
                           key: IndexKey<'_>,
@@ -146,38 +156,40 @@ impl<'a> Neighbours<'a> {
                 emit(Neighbour { edge, side: Side::Source, target: Vertex::Object(source) });
             }
         };
-        let (kind, meta) = (entry.kind(), entry.meta());
-        let named = target(kind.kind, kind.group, &meta.name);
+        let named = target(kind.kind, kind.group, name);
         for store in &self.stores {
-            follow(EdgeType::OwnedBy, &**store, IndexKey::Owner(&meta.uid), &owned);
+            if let Some(meta) = object.map(|object| object.meta()) {
+                let owned = |source: &dyn AnyEntry| meta.may_own(source.meta());
+                follow(EdgeType::OwnedBy, &**store, IndexKey::Owner(&meta.uid), &owned);
+            }
             for relation in store.relations() {
                 let name = if relation.to.is_empty() {
                     &named
                 } else if kind.is_resource(relation.to) {
-                    &*meta.name
+                    name
                 } else {
                     continue;
                 };
-                let key = IndexKey::Ref { relation: relation.name, namespace: &meta.namespace, name };
+                let key = IndexKey::Ref { relation: relation.name, namespace, name };
                 follow(relation.edge, &**store, key, &all);
             }
             for (label, of_namespace, _) in MANAGERS.iter().filter(|manager| kind.is_resource(manager.2)) {
                 let here = |entry: &dyn AnyEntry| {
                     let named = of_namespace.and_then(|label| entry.meta().labels.get(label));
-                    named.is_none_or(|namespace| *namespace == *meta.namespace)
+                    named.is_none_or(|named| *named == *namespace)
                 };
-                follow(EdgeType::ManagedBy, &**store, IndexKey::Label(label, &meta.name), &here);
+                follow(EdgeType::ManagedBy, &**store, IndexKey::Label(label, name), &here);
             }
             if kind.is_resource(APPLICATIONS) {
-                let with_namespace = format!("{}_{}", &*meta.namespace, meta.name);
-                for name in [&*meta.name, &with_namespace] {
+                let with_namespace = format!("{namespace}_{name}");
+                for name in [name, &with_namespace] {
                     follow(EdgeType::ManagedBy, &**store, IndexKey::Application(name), &all);
                 }
             }
         }
-        if kind.is_resource(PODS) {
+        if let Some(pod) = object.filter(|_| kind.is_resource(PODS)) {
             for store in self.stores.iter().filter(|store| store.selects().is_some()) {
-                for source in self.selecting(&**store, entry) {
+                for source in self.selecting(&**store, pod) {
                     let Some(relation) = store.selects() else { continue };
                     let edge = relation.edge;
                     if came_along != Some(edge) {
@@ -213,13 +225,14 @@ impl<'a> Neighbours<'a> {
         )
     }
 
-    fn owner(&self, namespace: &str, owner: &OwnerRef) -> Vertex {
+    /// The place of an owner; none if another object has taken its name, which is not the owner.
+    fn owner(&self, namespace: &str, owner: &OwnerRef) -> Option<Vertex> {
         let group = group_of(&owner.api_version);
         let is_it = |meta: &KindMeta| *meta.kind == *owner.kind && *meta.group == *group;
-        self.find(&is_it, namespace, &owner.name)
-            // A new object of the same name is not the owner.
-            .filter(|found| *found.meta().uid == *owner.uid)
-            .map_or_else(|| self.absent(&is_it, &owner.kind, namespace, &owner.name), Vertex::Object)
+        match self.find(&is_it, namespace, &owner.name) {
+            Some(found) => (*found.meta().uid == *owner.uid).then_some(Vertex::Object(found)),
+            None => Some(self.absent(&is_it, &owner.kind, namespace, &owner.name)),
+        }
     }
 
     /// The object that a tool's mark names. Some marks don't say its namespace.
@@ -257,15 +270,6 @@ impl<'a> Neighbours<'a> {
     }
 
     fn absent(&self, is_it: &dyn Fn(&KindMeta) -> bool, kind: &str, namespace: &str, name: &str) -> Vertex {
-        let known = self.stores.iter().map(|store| store.kind()).find(|meta| is_it(meta));
-        let namespaced = known.is_none_or(|kind| kind.namespaced);
-        Vertex::Named {
-            cluster: self.cluster.clone(),
-            resource: known.map_or_else(|| kind.to_owned(), |kind| kind.resource().into_owned()),
-            kind: known.map_or(kind, |kind| kind.kind).to_owned(),
-            namespace: if namespaced { namespace.to_owned() } else { String::new() },
-            name: name.to_owned(),
-            missing: known.is_some(),
-        }
+        Vertex::Named(Named::new(self.cluster, &self.stores, is_it, kind, namespace, name))
     }
 }

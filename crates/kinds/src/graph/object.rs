@@ -3,9 +3,9 @@
 use std::{collections::HashSet, sync::Arc};
 
 use async_graphql::{Context, Enum, ID, Object};
-use fleetgraph_core::{EdgeType, Health, HealthState, KindMeta};
+use fleetgraph_core::{EdgeType, KindMeta};
 
-use super::{Edge, Graph, Reason, Side, Vertex, neighbours::Neighbours, render};
+use super::{Edge, Graph, NamedKind, Reason, Side, Vertex, neighbours::Neighbours, render};
 use crate::{health::ObjectHealth, interface::AnyResource, reference::ObjectReference, viewer::Viewer};
 
 /// What a relation means, read from the object that refers to the one that is referred to.
@@ -152,11 +152,7 @@ impl GraphNode {
 
     /// `MISSING` where an object is referred to and isn't there, `UNKNOWN` where its kind isn't watched.
     async fn health(&self) -> ObjectHealth {
-        match self.vertex() {
-            Vertex::Object(entry) => entry.health().into(),
-            Vertex::Named { missing: true, .. } => Health::new(HealthState::Missing, "NotFound").into(),
-            Vertex::Named { .. } => Health::unknown("NotWatched").into(),
-        }
+        self.vertex().health().into()
     }
 
     /// How many relations lie between it and the root.
@@ -168,7 +164,7 @@ impl GraphNode {
     async fn resource(&self) -> Option<AnyResource> {
         match self.vertex() {
             Vertex::Object(entry) => AnyResource::from_any(Arc::clone(entry)),
-            Vertex::Named { .. } => None,
+            Vertex::Named(_) => None,
         }
     }
 }
@@ -249,13 +245,11 @@ impl Related {
         }
     }
 
-    /// The object, or its name alone if it isn't there or its kind isn't watched.
+    /// The object; an `ObjectReference` if it isn't there, or its kind isn't watched.
     async fn resource(&self) -> Option<AnyResource> {
         match &self.vertex {
             Vertex::Object(entry) => AnyResource::from_any(Arc::clone(entry)),
-            Vertex::Named { cluster, kind, namespace, name, .. } => {
-                Some(AnyResource::Reference(ObjectReference::new(cluster, kind, "", namespace, name)))
-            }
+            Vertex::Named(named) => Some(AnyResource::Reference(ObjectReference::new(named.clone(), None))),
         }
     }
 
@@ -263,8 +257,7 @@ impl Related {
     async fn found(&self) -> Option<bool> {
         match &self.vertex {
             Vertex::Object(_) => Some(true),
-            Vertex::Named { missing: true, .. } => Some(false),
-            Vertex::Named { .. } => None,
+            Vertex::Named(named) => matches!(named.kind, NamedKind::Watched(_)).then_some(false),
         }
     }
 }
@@ -299,7 +292,7 @@ impl Related {
             neighbours.outgoing(entry, &mut take);
         }
         if direction != Direction::Outgoing {
-            neighbours.incoming(entry, limit, None, &|_| false, &mut take);
+            neighbours.incoming(&Vertex::Object(Arc::clone(entry)), limit, None, &|_| false, &mut take);
         }
         Ok(related)
     }
@@ -318,14 +311,11 @@ impl Related {
     pub fn entity_type(&self) -> String {
         match &self.vertex {
             Vertex::Object(entry) => entity_type(entry.kind()),
-            Vertex::Named { kind, resource, .. } => {
-                let known = crate::KINDS.iter().find(|known| known.is_resource(resource));
-                match known {
-                    Some(known) => entity_type(known),
-                    None if resource.contains('.') => format!("kubernetes.{resource}"),
-                    None => format!("kubernetes.{}", kind.to_lowercase()),
-                }
-            }
+            Vertex::Named(named) => match &named.kind {
+                NamedKind::Watched(kind) | NamedKind::Known(kind) => entity_type(kind),
+                NamedKind::Unknown(resource) if resource.contains('.') => format!("kubernetes.{resource}"),
+                NamedKind::Unknown(kind) => format!("kubernetes.{}", kind.to_lowercase()),
+            },
         }
     }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use fleetgraph_core::{EdgeType, HealthState};
 
-use super::{Graph, Vertex};
+use super::Graph;
 
 /// [Mermaid](https://mermaid.js.org/syntax/flowchart.html).
 pub fn mermaid(graph: &Graph) -> String {
@@ -12,11 +12,11 @@ pub fn mermaid(graph: &Graph) -> String {
     for (number, place) in graph.places.iter().enumerate() {
         let label =
             format!("{}<br/>{}", mermaid_text(place.vertex.kind()), mermaid_text(place.vertex.name()));
-        let class = health(&place.vertex).map_or("", |state| match state {
+        let class = match place.vertex.health().state {
             HealthState::Degraded | HealthState::Missing => ":::broken",
             HealthState::Progressing => ":::moving",
             _ => "",
-        });
+        };
         let _ = writeln!(text, "  n{number}[\"{label}\"]{class}");
     }
     for edge in &graph.edges {
@@ -30,9 +30,9 @@ pub fn mermaid(graph: &Graph) -> String {
 pub fn dot(graph: &Graph) -> String {
     let mut text = "digraph {\n  rankdir=LR\n  node [shape=box]\n".to_owned();
     for (number, place) in graph.places.iter().enumerate() {
-        let color = match health(&place.vertex) {
-            Some(HealthState::Degraded | HealthState::Missing) => ", color=red",
-            Some(HealthState::Progressing) => ", color=orange",
+        let color = match place.vertex.health().state {
+            HealthState::Degraded | HealthState::Missing => ", color=red",
+            HealthState::Progressing => ", color=orange",
             _ => "",
         };
         let (kind, name) = (dot_text(place.vertex.kind()), dot_text(place.vertex.name()));
@@ -43,14 +43,6 @@ pub fn dot(graph: &Graph) -> String {
     }
     text.push_str("}\n");
     text
-}
-
-fn health(vertex: &Vertex) -> Option<HealthState> {
-    match vertex {
-        Vertex::Object(entry) => Some(entry.health().state),
-        Vertex::Named { missing: true, .. } => Some(HealthState::Missing),
-        Vertex::Named { .. } => None,
-    }
 }
 
 /// Names of objects are all but free of special characters; custom ones need not be.

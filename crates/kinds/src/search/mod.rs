@@ -91,9 +91,7 @@ impl<'a> Search<'a> {
         let answers = |store: &Arc<dyn AnyStore>, name: &str| store.kind().answers_to(name);
         if let Some(unknown) = filter.kinds.iter().find(|name| !all.iter().any(|store| answers(store, name)))
         {
-            return Err(Error::bad_input(format!(
-                "{unknown:?} is no kind that is watched; write `pods`, `Deployment` or `certificates.cert-manager.io`"
-            )));
+            return Err(crate::unknown_kind(unknown));
         }
         let wanted = |store: &Arc<dyn AnyStore>| {
             if filter.kinds.is_empty() {

@@ -90,7 +90,11 @@ impl Fixture {
     }
 
     pub async fn apply(&self, plane: &ControlPlane) {
-        plane.kubectl(&["apply", "-f", file().to_str().unwrap()]).await.unwrap();
+        let apply = async || plane.kubectl(&["apply", "-f", file().to_str().unwrap()]).await;
+        // The controller that makes a new namespace's service account may be there first. Then it is there.
+        if apply().await.is_err() {
+            apply().await.unwrap();
+        }
     }
 
     /// Writes what controllers and kubelets would.

@@ -301,7 +301,7 @@ async fn references_to_nothing_or_over_a_forbidden_border_are_names_or_nulls() {
         create(plane, &pod).await.unwrap();
     }
     nothing_breaks(&bed, "lost", &schema).await;
-    let owned = "ownedBy { __typename id kind name }";
+    let owned = "ownedBy { __typename id kind name health { status reason } }";
     let data = bed
         .data(&format!(
             r#"{{
@@ -326,7 +326,13 @@ async fn references_to_nothing_or_over_a_forbidden_border_are_names_or_nulls() {
         }}"#
         ))
         .await;
-    let by_name = |kind: &str, id: &str, name: &str| json!({ "__typename": "ObjectReference", "id": id, "kind": kind, "name": name });
+    let by_name = |kind: &str, id: &str, name: &str| {
+        let health = match kind {
+            "Gadget" => json!({ "status": "UNKNOWN", "reason": "NotWatched" }),
+            _ => json!({ "status": "MISSING", "reason": "NotFound" }),
+        };
+        json!({ "__typename": "ObjectReference", "id": id, "kind": kind, "name": name, "health": health })
+    };
     assert_eq!(
         data["gone"],
         json!({ "ownedBy": by_name("Deployment", "lost:shop:gone", "gone"), "deployment": null })
