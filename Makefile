@@ -33,6 +33,7 @@ check: ## The quick part of `make test`: format, lints, and tests that start no 
 	@cargo test --workspace --lib
 
 build: ## Build the program, complete, at target/release/fleetgraph.
+	@scripts/prepare --only page
 	cargo build --release -p fleetgraph
 
 bench: ## Measure against references in the same run; prints ratios and the machine.

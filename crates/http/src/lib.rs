@@ -19,6 +19,7 @@ mod graphql;
 mod health;
 mod metrics;
 mod observe;
+mod page;
 mod request_id;
 mod router;
 mod serve;

@@ -24,6 +24,7 @@ use crate::{
     health::{self, Health, Readiness},
     metrics::Metrics,
     observe::observe,
+    page,
     request_id::RequestId,
     shutdown::Shutdown,
 };
@@ -54,7 +55,13 @@ pub fn router<E: Executor>(parts: Parts<E>) -> Router {
     let app = Arc::new(App::new(executor, gate, config, shutdown, metrics.clone()));
 
     let graphql =
-        Router::new().route("/graphql", any(graphql::handle::<E>)).layer(compression).with_state(app);
+        Router::new().route("/graphql", any(graphql::handle::<E>)).layer(compression.clone()).with_state(app);
+    let page = Router::new()
+        .route("/", get(page::index))
+        .route("/explorer.html", get(page::explorer))
+        .route("/assets/{*file}", get(page::asset))
+        .method_not_allowed_fallback(only_get)
+        .layer(compression);
     let probes = Router::new()
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
@@ -65,13 +72,14 @@ pub fn router<E: Executor>(parts: Parts<E>) -> Router {
     Router::new()
         .merge(graphql)
         .merge(probes)
+        .merge(page)
         .fallback(nothing_here)
         .layer(middleware::from_fn_with_state(Arc::new(metrics), observe))
 }
 
 async fn nothing_here(request: Request<axum::body::Body>) -> Response {
     let id = id_of(&request);
-    Failure::new(ErrorCode::NotFound, "nothing is served at this path; GraphQL is at /graphql")
+    Failure::new(ErrorCode::NotFound, "nothing is served at this path; GraphQL is at /graphql, and the page at /")
         .into_response(Media::Json, &id)
 }
 

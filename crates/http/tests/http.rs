@@ -202,3 +202,47 @@ async fn the_probes_tell_a_draining_process_from_a_dead_one() {
     assert_eq!((probe("/readyz").await.status, probe("/health/ready").await.status), (503, 503));
     assert_eq!(probe("/livez").await.status, 200);
 }
+
+/// Whether the page was built before the program was.
+fn page_is_built() -> bool {
+    std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../web/dist/index.html")).exists()
+}
+
+#[tokio::test]
+async fn the_page_is_served_with_a_policy_that_lets_nothing_else_in() {
+    let get = async |path: &str| send(&router(), Request::get(path).body(Body::empty()).unwrap()).await;
+    let page = get("/").await;
+    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
+    assert!(page.header("content-security-policy").starts_with("default-src 'none'; script-src 'self'; "));
+    let missing = get("/assets/../Cargo.toml").await;
+    assert_eq!((missing.status, missing.code().as_str()), (404, "NOT_FOUND"));
+    let posted = send(&router(), Request::post("/").body(Body::empty()).unwrap()).await;
+    assert_eq!((posted.status, posted.header("allow")), (405, "GET, HEAD"));
+    if !page_is_built() {
+        assert!(page.text().contains("make build"), "it says how to get the page");
+        return;
+    }
+    let text = page.text();
+    let assets: Vec<&str> = text.split('"').filter(|part| part.starts_with("./assets/")).collect();
+    assert!(assets.iter().any(|asset| asset.ends_with(".js")), "{text}");
+    for asset in assets {
+        let asset = asset.trim_start_matches('.');
+        let file = send(
+            &router(),
+            Request::get(asset).header("accept-encoding", "gzip").body(Body::empty()).unwrap(),
+        )
+        .await;
+        assert_eq!((file.status, file.header("x-content-type-options")), (200, "nosniff"), "{asset}");
+        assert!(file.header("cache-control").contains("immutable"), "{asset}");
+        let script = asset.ends_with(".js");
+        assert!(!script || file.header("content-type") == "text/javascript; charset=utf-8", "{asset}");
+        assert!(!script || file.body.len() < 4096 || file.header("content-encoding") == "gzip", "{asset}");
+    }
+    let tag = page.header("etag").to_owned();
+    let again = Request::get("/").header("if-none-match", &tag).body(Body::empty()).unwrap();
+    let again = send(&router(), again).await;
+    assert_eq!((again.status, again.body.len()), (304, 0));
+    let explorer = get("/explorer.html").await;
+    assert_eq!(explorer.status, 200);
+    assert!(explorer.header("content-security-policy").contains("worker-src 'self'"));
+}
