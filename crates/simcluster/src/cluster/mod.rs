@@ -13,6 +13,7 @@ mod defaults;
 mod delete;
 mod list;
 mod patch;
+mod pod_defaults;
 mod users;
 mod watch;
 mod write;

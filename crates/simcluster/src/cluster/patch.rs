@@ -29,19 +29,25 @@ impl Patch {
         match self {
             Self::Merge(patch) => {
                 if !patch.is_object() {
-                    return Err(ApiError::bad_request(
-                        "json: cannot unmarshal into Go value of type map[string]interface {}",
-                    ));
+                    let found = if patch.is_array() { "array" } else { "value" };
+                    return Err(ApiError::bad_request(format!(
+                        "error decoding patch: json: cannot unmarshal {found} into Go value of type map[string]interface {{}}"
+                    )));
                 }
                 json_patch::merge(&mut value, patch);
             }
             Self::Json(patch) => {
-                let patch: json_patch::Patch = serde_json::from_value(patch.clone())
-                    .map_err(|error| ApiError::bad_request(error.to_string()))?;
+                let patch: json_patch::Patch = serde_json::from_value(patch.clone()).map_err(|error| match patch {
+                    Value::Array(_) => ApiError::bad_request(format!("error decoding patch: {error}")),
+                    _ => ApiError::bad_request(
+                        "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp",
+                    ),
+                })?;
                 json_patch::patch(&mut value, &patch).map_err(|error| {
-                    unprocessable(format!(
-                        "the server rejected our request due to an error in our request: {error}"
-                    ))
+                    {
+                        tracing::debug!(%error, "a JSON patch did not apply");
+                        unprocessable("the server rejected our request due to an error in our request".to_owned())
+                    }
                 })?;
             }
         }
@@ -85,9 +91,17 @@ impl Cluster {
                 &[Cause::invalid("metadata.namespace", &shown, "field is immutable")],
             ));
         }
-        let value = incoming(resource, after, options.strict)?;
+        let shown = after.to_string();
+        let value = incoming(resource, after, options.strict).map_err(|error| as_patch_fault(&error, &shown))?;
         self.replace(&mut state, resource, &current, value, options)
     }
+}
+
+/// What a patch made can't be decoded: the server shows all of it.
+fn as_patch_fault(error: &ApiError, shown: &str) -> ApiError {
+    let why = error.message.split_once(" cannot be handled as a ").and_then(|(_, rest)| rest.split_once(": "));
+    let Some((_, why)) = why else { return error.clone() };
+    ApiError::invalid("", "", "", &[Cause::invalid("patch", &json!(shown), why)])
 }
 
 /// The object as it is served in the version of `resource`.

@@ -82,10 +82,20 @@ pub(super) fn has_status(resource: &Resource) -> bool {
 pub(super) fn incoming(resource: &Resource, mut value: Value, strict: bool) -> Result<Value, ApiError> {
     let Some(object) = value.as_object_mut() else {
         return Err(ApiError::bad_request(format!(
-            "json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
-            "value"
+            "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse error: it is no object",
+            resource.kind
         )));
     };
+    if resource.is_custom() {
+        for (key, name) in [("kind", "Kind"), ("apiVersion", "apiVersion")] {
+            if object.get(key).and_then(Value::as_str).is_none_or(str::is_empty) {
+                return Err(ApiError::bad_request(format!(
+                    "the object provided is unrecognized (must be of type {}): Object '{name}' is missing",
+                    resource.kind
+                )));
+            }
+        }
+    }
     let api_version = resource.api_version();
     let kind = object.get("kind").and_then(Value::as_str).unwrap_or(&resource.kind).to_owned();
     let version = object.get("apiVersion").and_then(Value::as_str).unwrap_or(&api_version).to_owned();
@@ -128,7 +138,8 @@ fn mismatch(resource: &Resource, kind: &str, version: &str) -> ApiError {
             ));
         }
         return ApiError::bad_request(format!(
-            "no kind \"{kind}\" is registered for version \"{version}\" in scheme \"pkg/api/legacyscheme/scheme.go:30\""
+            "{kind} in version \"{bare}\" cannot be handled as a {}: no kind \"{kind}\" is registered for version \"{version}\" in scheme \"pkg/runtime/scheme.go:111\"",
+            resource.kind
         ));
     }
     let internal =
@@ -229,7 +240,8 @@ impl Cluster {
         let name = text(metadata, "name").to_owned();
         state.admit_namespace(resource, namespace, &name)?;
         if !text(metadata, "resourceVersion").is_empty() {
-            return Err(ApiError::bad_request("resourceVersion should not be set on objects to be created"));
+            // The real server answers so, with a code that blames itself.
+            return Err(ApiError::new(500, "", "resourceVersion should not be set on objects to be created"));
         }
         let now = self.0.clock.now().as_second();
         let uid = state.uid();
@@ -251,7 +263,8 @@ impl Cluster {
         {
             object.remove("status");
         }
-        defaults::on_create(resource, &mut value, self.seed_of(&name));
+        let cause = defaults::Cause { seed: self.seed_of(&name), now, uid: uid.to_string() };
+        defaults::on_create(resource, &mut value, &cause);
         let mut causes = validate::metadata(resource, &value["metadata"], generated);
         causes.extend(validate::spec(resource, &value));
         if !causes.is_empty() {
@@ -287,12 +300,9 @@ impl Cluster {
         settle_namespace(resource, namespace, &mut value)?;
         let given = text(&value["metadata"], "name");
         if given.is_empty() {
-            return Err(ApiError::invalid(
-                &resource.kind,
-                &resource.group,
-                "",
-                &[Cause::required("metadata.name", "name must be provided")],
-            ));
+            return Err(ApiError::bad_request(format!(
+                "the name of the object ({name} based on URL) was undeterminable: name must be provided"
+            )));
         }
         if given != name {
             return Err(ApiError::bad_request(format!(
@@ -425,7 +435,7 @@ fn check_identity(resource: &Resource, current: &Object, new: &Value) -> Result<
             || matches!(&*resource.storage, "customresourcedefinitions.apiextensions.k8s.io") =>
         {
             Err(ApiError::invalid(
-                &resource.kind,
+                &resource.plural,
                 &resource.group,
                 name,
                 &[Cause::invalid("metadata.resourceVersion", &json!(0), "must be specified for an update")],
@@ -433,16 +443,9 @@ fn check_identity(resource: &Resource, current: &Object, new: &Value) -> Result<
         }
         "" => Ok(()),
         version if version.parse() == Ok(current.revision) => Ok(()),
-        version if version.parse::<u64>().is_err() => Err(ApiError::invalid(
-            &resource.kind,
-            &resource.group,
-            name,
-            &[Cause::invalid(
-                "metadata.resourceVersion",
-                &json!(version),
-                &format!("strconv.ParseUint: parsing \"{version}\": invalid syntax"),
-            )],
-        )),
+        version if version.parse::<u64>().is_err() => {
+            Err(ApiError::new(500, "", format!("strconv.ParseUint: parsing \"{version}\": invalid syntax")))
+        }
         _ => Err(ApiError::modified(resource, name)),
     }
 }

@@ -81,9 +81,8 @@ impl Object {
         match &self.body {
             Body::Own(text) => {
                 let rest = text.strip_prefix(OPENING).unwrap_or_default();
-                out.extend_from_slice(
-                    format!("{OPENING}\"resourceVersion\":\"{}\",", self.revision).as_bytes(),
-                );
+                out.extend_from_slice(OPENING.as_bytes());
+                self.write_revision(out);
                 out.extend_from_slice(rest.as_bytes());
             }
             Body::Shared { template, slots } => template.write(self, slots, out),
@@ -104,10 +103,18 @@ impl Object {
         match &self.body {
             Body::Own(text) => {
                 let rest = text.strip_prefix(OPENING).unwrap_or_default();
-                out.extend_from_slice(format!("{{\"resourceVersion\":\"{}\",", self.revision).as_bytes());
+                out.push(b'{');
+                self.write_revision(out);
                 out.extend_from_slice(&rest.as_bytes()[..end_of_object(rest.as_bytes())]);
             }
             Body::Shared { template, slots } => template.write_metadata(self, slots, out),
+        }
+    }
+
+    /// What was only tried has no revision.
+    fn write_revision(&self, out: &mut Vec<u8>) {
+        if self.revision > 0 {
+            out.extend_from_slice(format!("\"resourceVersion\":\"{}\",", self.revision).as_bytes());
         }
     }
 

@@ -19,6 +19,8 @@ use std::sync::{Arc, LazyLock};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::resources::{Resource, Shape};
+
 pub(crate) use custom::Custom;
 pub(crate) use decode::{Decoded, decode, decode_custom};
 
@@ -130,6 +132,14 @@ impl Schemas {
     pub fn name_of(&self, wanted: DefId) -> Option<&str> {
         self.names.iter().find(|(_, id)| **id == wanted).map(|(name, _)| name.as_str())
     }
+}
+
+/// The status that a new object of a built-in kind has: what is always written, with its zero values.
+pub(crate) fn empty_status(resource: &Resource) -> Option<Value> {
+    let Shape::BuiltIn(id) = &resource.schema else { return None };
+    let field = BUILT_IN.definitions.get(*id)?.fields.get("status")?;
+    let default = field.default.clone()?;
+    decode(&field.node, default).ok().map(|decoded| decoded.value)
 }
 
 pub(crate) fn object_meta() -> &'static Struct {

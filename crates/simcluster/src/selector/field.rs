@@ -72,9 +72,8 @@ fn known(resource: &Resource) -> Option<&'static [&'static str]> {
 
 fn unknown(field: &str, resource: &Resource) -> ApiError {
     ApiError::bad_request(match (resource.group.as_str(), resource.plural.as_str()) {
-        ("apps", "replicasets") => format!("field label \"{field}\" not supported for appsv1.ReplicaSet"),
-        ("batch", "jobs") => format!("field label \"{field}\" not supported for batchv1.Job"),
-        _ if known(resource).is_some() || resource.is_custom() => {
+        ("batch", "jobs") => format!("field label \"{field}\" not supported for Job"),
+        _ if resource.group != "apps" && known(resource).is_some() || resource.is_custom() => {
             format!("field label not supported: {field}")
         }
         _ => format!(
@@ -119,10 +118,6 @@ impl FieldSelector {
             terms.push(Term { path: stored(path, resource), equal, value });
         }
         Ok(Self { terms })
-    }
-
-    pub fn require(&mut self, path: &str, value: &str) {
-        self.terms.push(Term { path: path.to_owned(), equal: true, value: value.to_owned() });
     }
 
     pub fn is_empty(&self) -> bool {

@@ -102,7 +102,7 @@ impl Parser {
             return Err(format!("found '{}', expected: identifier", token.text()));
         };
         if let Some(problem) = label_key_problem(&key) {
-            return Err(format!("key: Invalid value: \"{key}\": {problem}"));
+            return Err(format!("<nil>: Invalid value: \"{key}\": {problem}"));
         }
         if missing {
             return Ok(Requirement { key, operator: Operator::Missing, values: Vec::new() });

@@ -31,12 +31,6 @@ impl Selection {
         })
     }
 
-    /// Of one name.
-    pub(crate) fn named(mut self, name: &str) -> Self {
-        self.fields.require("metadata.name", name);
-        self
-    }
-
     pub fn in_namespace(namespace: &str) -> Self {
         Self { namespace: namespace.to_owned(), ..Self::default() }
     }

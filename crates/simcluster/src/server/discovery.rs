@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::answer::{self, Answer};
 use super::{Shared, body};
 use crate::cluster::Cluster;
+use crate::error::ApiError;
 use crate::resources::{BUILT_IN, Resource};
 use std::sync::Arc;
 
@@ -40,6 +41,10 @@ fn priority(version: &str) -> (u8, u32, u32) {
 
 pub(crate) fn is_served(cluster: &Cluster, group: &str, version: &str) -> bool {
     groups(cluster).iter().any(|(name, versions)| name == group && versions.iter().any(|v| v == version))
+}
+
+pub(crate) fn knows_group(cluster: &Cluster, group: &str) -> bool {
+    groups(cluster).iter().any(|(name, _)| name == group)
 }
 
 fn resources(cluster: &Cluster, group: &str, version: &str) -> Vec<Arc<Resource>> {
@@ -83,6 +88,7 @@ pub(crate) fn answer(shared: &Shared, cluster: &Cluster, parts: &[String], accep
         ["apis", group, version] if is_served(cluster, group, version) => {
             resource_list(cluster, group, version)
         }
+        ["apis", group, _] if knows_group(cluster, group) => ApiError::no_such_resource().into(),
         _ => answer::plain(404, "404 page not found\n"),
     }
 }
@@ -153,7 +159,9 @@ fn aggregated(cluster: &Cluster, core: bool) -> Answer {
         "kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items,
     });
     let media = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
-    answer::with_body(200, media, body::whole(list.to_string()))
+    let mut answer = answer::with_body(200, media, body::whole(list.to_string()));
+    answer.headers_mut().insert(http::header::CACHE_CONTROL, http::HeaderValue::from_static("public"));
+    answer
 }
 
 fn aggregated_entry(resource: &Resource) -> Value {

@@ -66,7 +66,7 @@ async fn inside(
     let query = Query::read(request.uri().query());
     let verb = verb(request.method(), &target, &query);
     let Some(resource) = cluster.resource(&target.group, &target.version, &target.plural) else {
-        return if discovery::is_served(&cluster, &target.group, &target.version) {
+        return if discovery::knows_group(&cluster, &target.group) {
             Err(ApiError::no_such_resource())
         } else {
             Ok(answer::plain(404, "404 page not found\n"))
@@ -76,7 +76,8 @@ async fn inside(
     if !call.target.subresource.is_empty() {
         return write::subresource(&call, verb, request).await;
     }
-    if !call.resource.allows(verb) {
+    let on_one = matches!(verb, "update" | "patch") == !call.target.name.is_empty();
+    if !call.resource.allows(verb) || matches!(verb, "create" | "update" | "patch") && !on_one {
         return Err(ApiError::method_not_allowed());
     }
     match *request.method() {

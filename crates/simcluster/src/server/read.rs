@@ -9,7 +9,7 @@ use serde_json::json;
 use super::answer::{self, Answer};
 use super::body;
 use super::entry::Call;
-use crate::cluster::{ListOptions, VersionMatch};
+use crate::cluster::{List, ListOptions, VersionMatch};
 use crate::error::{ApiError, Cause};
 use crate::object::Object;
 use crate::resources::Resource;
@@ -81,8 +81,8 @@ pub(crate) fn version(call: &Call) -> Result<Option<u64>, ApiError> {
     match call.query.text("resourceVersion") {
         "" => Ok(None),
         text => text.parse().map(Some).map_err(|_| {
-            let message = format!("strconv.ParseUint: parsing \"{text}\": invalid syntax");
-            options_invalid(&[Cause::invalid("resourceVersion", &json!(text), &message)])
+            let text_is = format!("resourceVersion: Invalid value: \"{text}\": strconv.ParseUint: parsing \"{text}\": invalid syntax");
+            ApiError::new(422, "Invalid", format!("invalid resource version: {text_is}"))
         }),
     }
 }
@@ -112,7 +112,7 @@ fn version_match(call: &Call) -> Result<VersionMatch, ApiError> {
         "NotOlderThan" => VersionMatch::NotOlderThan,
         "Exact" => VersionMatch::Exact,
         other => {
-            let allowed = ["Exact", "NotOlderThan"];
+            let allowed = ["Exact", "NotOlderThan", ""];
             return Err(options_invalid(&[Cause::unsupported(
                 "resourceVersionMatch",
                 &json!(other),
@@ -134,6 +134,14 @@ fn version_match(call: &Call) -> Result<VersionMatch, ApiError> {
 
 pub(crate) fn list(call: &Call) -> Result<Answer, ApiError> {
     let form = Form::asked(&call.accept)?;
+    if call.query.has("sendInitialEvents") {
+        let cause = Cause::forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list");
+        return Err(options_invalid(&[cause]));
+    }
+    let continued = !call.query.text("continue").is_empty();
+    if continued && !matches!(call.query.text("resourceVersion"), "" | "0") {
+        return Err(ApiError::bad_request("specifying resource version is not allowed when using continue"));
+    }
     let mut options = ListOptions {
         selection: selection(call)?,
         limit: call.query.text("limit").parse().unwrap_or(0),
@@ -153,6 +161,10 @@ pub(crate) fn list(call: &Call) -> Result<Answer, ApiError> {
         options.version_match = VersionMatch::Exact;
     }
     let list = call.cluster.list(&call.resource, &options)?;
+    Ok(write_list(call, form, list))
+}
+
+pub(crate) fn write_list(call: &Call, form: Form, list: List) -> Answer {
     let (kind, api_version) = match form {
         Form::Whole => (call.resource.list_kind.clone(), call.resource.api_version()),
         Form::Metadata => ("PartialObjectMetadataList".to_owned(), "meta.k8s.io/v1".to_owned()),
@@ -165,7 +177,8 @@ pub(crate) fn list(call: &Call) -> Result<Answer, ApiError> {
         metadata["remainingItemCount"] = json!(remaining);
     }
     let head = format!(r#"{{"kind":"{kind}","apiVersion":"{api_version}","metadata":{metadata},"items":["#);
-    Ok(answer::with_body(200, "application/json", pieces(head, Arc::clone(&call.resource), form, list.items)))
+    let body = pieces(head, Arc::clone(&call.resource), form, list.items);
+    answer::with_body(200, "application/json", body)
 }
 
 /// About this much of a list is in memory as text.

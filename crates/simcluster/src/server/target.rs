@@ -99,9 +99,10 @@ pub(crate) fn verb(method: &Method, target: &ResourceTarget, query: &Query) -> &
         Method::PATCH => "patch",
         Method::DELETE if target.name.is_empty() => "deletecollection",
         Method::DELETE => "delete",
+        // Of one object there is no watch; a field selector names it.
+        _ if !target.name.is_empty() => "get",
         _ if query.flag("watch") => "watch",
-        _ if target.name.is_empty() => "list",
-        _ => "get",
+        _ => "list",
     }
 }
 

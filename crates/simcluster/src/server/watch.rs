@@ -45,10 +45,7 @@ struct Watch {
 
 pub(crate) fn answer(call: &Call) -> Result<Answer, ApiError> {
     let form = Form::asked(&call.accept)?;
-    let mut selection = read::selection(call)?;
-    if !call.target.name.is_empty() {
-        selection = selection.named(&call.target.name);
-    }
+    let selection = read::selection(call)?;
     let version = read::version(call)?;
     let bookmarks = call.query.flag("allowWatchBookmarks");
     let send_initial = check_initial(call)?;
@@ -112,6 +109,10 @@ fn check_initial(call: &Call) -> Result<bool, ApiError> {
             "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
         ));
     } else if matching != "NotOlderThan" {
+        causes.push(Cause::forbidden(
+            "resourceVersionMatch",
+            "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+        ));
         causes.push(Cause::unsupported("resourceVersionMatch", &json!(matching), &["NotOlderThan"]));
     }
     if causes.is_empty() {

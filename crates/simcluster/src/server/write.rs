@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::answer::{self, Answer};
 use super::entry::Call;
 use super::read::{self, Form};
-use crate::cluster::{DeleteOptions, Deletion, ListOptions, Part, Patch, Propagation, WriteOptions};
+use crate::cluster::{DeleteOptions, Deletion, List, ListOptions, Part, Patch, Propagation, WriteOptions};
 use crate::error::ApiError;
 
 /// The real server's limit for a request.
@@ -37,8 +37,13 @@ fn parse(call: &Call, media: &str, bytes: &[u8]) -> Result<Value, ApiError> {
             ))
         }),
         "application/yaml" | "application/apply-patch+yaml" => yaml(bytes),
-        _ => Err(ApiError::unsupported_media_type()),
+        _ => Err(unknown_format("application/json, application/yaml, application/vnd.kubernetes.protobuf")),
     }
+}
+
+fn unknown_format(accepted: &str) -> ApiError {
+    let message = format!("the body of the request was in an unknown format - accepted media types include: {accepted}");
+    ApiError::new(415, "UnsupportedMediaType", message)
 }
 
 pub(crate) fn yaml(bytes: &[u8]) -> Result<Value, ApiError> {
@@ -89,7 +94,10 @@ pub(crate) async fn answer(call: &Call, verb: &str, request: Request<Incoming>) 
 }
 
 fn patch(media: &str, bytes: &[u8]) -> Result<Patch, ApiError> {
-    let value = || serde_json::from_slice(bytes).map_err(|error| ApiError::bad_request(error.to_string()));
+    let value = || {
+        serde_json::from_slice(bytes)
+            .map_err(|error| ApiError::bad_request(format!("error decoding patch: {error}")))
+    };
     match media {
         "application/json-patch+json" => Ok(Patch::Json(value()?)),
         "application/merge-patch+json" => Ok(Patch::Merge(value()?)),
@@ -160,7 +168,7 @@ const RETURNED: &[&str] = &[
     "podtemplates",
     "resourcequotas",
     "limitranges",
-    "secrets.none",
+    "storageclasses.storage.k8s.io",
 ];
 
 fn deleted(call: &Call, form: Form, deletion: &Deletion) -> Answer {
@@ -177,16 +185,18 @@ fn deleted(call: &Call, form: Form, deletion: &Deletion) -> Answer {
 fn delete_all(call: &Call, bytes: &[u8]) -> Result<Answer, ApiError> {
     let options = delete_options(call, bytes)?;
     let list = ListOptions { selection: read::selection(call)?, ..ListOptions::default() };
-    let found = call.cluster.list(&call.resource, &list)?;
-    for object in &found.items {
+    let mut found = call.cluster.list(&call.resource, &list)?;
+    let mut gone = Vec::new();
+    for object in std::mem::take(&mut found.items) {
         match call.cluster.delete(&call.resource, &object.key.namespace, &object.key.name, &options) {
-            Ok(_) => {}
+            Ok(Deletion::Gone(_)) => gone.push(object),
+            Ok(Deletion::Marked(marked)) => gone.push(marked),
             // Somebody else was faster.
             Err(error) if error.code == 404 => {}
             Err(error) => return Err(error),
         }
     }
-    read::list(call)
+    Ok(read::write_list(call, Form::Whole, List { items: gone, ..found }))
 }
 
 pub(crate) async fn subresource(

@@ -1,9 +1,14 @@
 //! Names, labels and metadata: what the server refuses, in its words.
 
+mod custom;
+mod spec;
+
 use serde_json::{Value, json};
 
 use crate::error::Cause;
 use crate::resources::Resource;
+
+pub(crate) use spec::{spec, spec_update};
 
 const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 const LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
@@ -140,10 +145,10 @@ pub(crate) fn metadata(resource: &Resource, metadata: &Value, generated: bool) -
             causes.push(Cause::invalid(format!("metadata.finalizers[{index}]"), &json!(text), detail));
         }
     }
-    for (index, owner) in metadata["ownerReferences"].as_array().into_iter().flatten().enumerate() {
+    for owner in metadata["ownerReferences"].as_array().into_iter().flatten() {
         for field in ["apiVersion", "kind", "name", "uid"] {
             if owner[field].as_str().is_none_or(str::is_empty) {
-                let at = format!("metadata.ownerReferences[{index}].{field}");
+                let at = format!("metadata.ownerReferences.{field}");
                 causes.push(Cause::invalid(
                     at,
                     &json!(""),
@@ -157,22 +162,15 @@ pub(crate) fn metadata(resource: &Resource, metadata: &Value, generated: bool) -
 
 /// Metadata that can't be changed.
 pub(crate) fn metadata_update(old: &Value, new: &Value) -> Vec<Cause> {
-    ["creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"]
+    ["uid", "deletionTimestamp", "deletionGracePeriodSeconds"]
         .into_iter()
         .filter(|key| old.get(key) != new.get(key))
-        .map(|key| {
+        .flat_map(|key| {
             let shown = new.get(key).cloned().unwrap_or(Value::Null);
-            Cause::invalid(format!("metadata.{key}"), &shown, "field is immutable")
+            let cause = Cause::invalid(format!("metadata.{key}"), &shown, "field is immutable");
+            // The server checks metadata for every kind, and once more for each.
+            [cause.clone(), cause]
         })
         .collect()
 }
 
-/// Faults of what is wished for.
-pub(crate) fn spec(_resource: &Resource, _value: &Value) -> Vec<Cause> {
-    Vec::new()
-}
-
-/// Wishes that can't be changed.
-pub(crate) fn spec_update(_resource: &Resource, _old: &Value, _new: &Value) -> Vec<Cause> {
-    Vec::new()
-}
