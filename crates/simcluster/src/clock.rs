@@ -1,0 +1,28 @@
+//! The cluster's clock: real time plus a skew, since a cluster whose clock is wrong is one of the faults.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use jiff::{SignedDuration, Timestamp};
+
+#[derive(Debug, Default)]
+pub struct Clock {
+    skew_ms: AtomicI64,
+}
+
+impl Clock {
+    pub fn now(&self) -> Timestamp {
+        let skew = SignedDuration::from_millis(self.skew_ms.load(Ordering::Relaxed));
+        Timestamp::now().saturating_add(skew).unwrap_or_else(|_| Timestamp::now())
+    }
+
+    /// How far this clock is ahead of real time (behind, if negative).
+    pub fn set_skew_ms(&self, skew_ms: i64) {
+        self.skew_ms.store(skew_ms, Ordering::Relaxed);
+    }
+}
+
+/// As Kubernetes writes a `metav1.Time`: UTC, whole seconds.
+pub fn rfc3339(seconds: i64) -> String {
+    let stamp = Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH);
+    stamp.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}

@@ -1,0 +1,89 @@
+//! The way of a request: which cluster, who, what, and then the handler.
+
+use http::header::AUTHORIZATION;
+use http::{Method, Request};
+use hyper::body::Incoming;
+use tokio_util::sync::CancellationToken;
+
+use super::answer::{self, Answer};
+use super::target::{Query, ResourceTarget, Target, verb};
+use super::{Shared, discovery, read, watch, write};
+use crate::cluster::{Cluster, User};
+use crate::error::ApiError;
+use crate::resources::Resource;
+
+/// Everything a handler needs to know.
+pub(crate) struct Call {
+    pub cluster: Cluster,
+    pub resource: std::sync::Arc<Resource>,
+    pub target: ResourceTarget,
+    pub query: Query,
+    pub accept: String,
+    pub user: User,
+    /// Ends the whole connection.
+    pub cut: CancellationToken,
+}
+
+pub(crate) async fn answer(shared: &Shared, cut: &CancellationToken, request: Request<Incoming>) -> Answer {
+    let path = request.uri().path();
+    let Some(rest) = path.strip_prefix("/clusters/") else {
+        return answer::plain(404, "404 page not found\n");
+    };
+    let (name, path) =
+        rest.split_once('/').map_or((rest, "/".to_owned()), |(name, rest)| (name, format!("/{rest}")));
+    let Some(cluster) = shared.cluster(name) else {
+        return answer::plain(404, "404 page not found\n");
+    };
+    match inside(shared, cluster, cut, &path, request).await {
+        Ok(answer) => answer,
+        Err(error) => error.into(),
+    }
+}
+
+fn caller(cluster: &Cluster, request: &Request<Incoming>) -> Result<User, ApiError> {
+    let Some(header) = request.headers().get(AUTHORIZATION) else { return Ok(User::anonymous()) };
+    let token = header.to_str().ok().and_then(|text| {
+        let (scheme, token) = text.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+    });
+    cluster.user_of(token.unwrap_or_default()).ok_or_else(ApiError::unauthorized)
+}
+
+async fn inside(
+    shared: &Shared,
+    cluster: Cluster,
+    cut: &CancellationToken,
+    path: &str,
+    request: Request<Incoming>,
+) -> Result<Answer, ApiError> {
+    let user = caller(&cluster, &request)?;
+    let accept =
+        request.headers().get(http::header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or("*/*").to_owned();
+    let target = match Target::read(path) {
+        Target::Resource(target) => target,
+        Target::Other(parts) => return Ok(discovery::answer(shared, &cluster, &parts, &accept)),
+    };
+    let query = Query::read(request.uri().query());
+    let verb = verb(request.method(), &target, &query);
+    let Some(resource) = cluster.resource(&target.group, &target.version, &target.plural) else {
+        return if discovery::knows_group(&cluster, &target.group) {
+            Err(ApiError::no_such_resource())
+        } else {
+            Ok(answer::plain(404, "404 page not found\n"))
+        };
+    };
+    let call = Call { cluster, resource, target, query, accept, user, cut: cut.clone() };
+    if !call.target.subresource.is_empty() {
+        return write::subresource(&call, verb, request).await;
+    }
+    let on_one = matches!(verb, "update" | "patch") == !call.target.name.is_empty();
+    if !call.resource.allows(verb) || matches!(verb, "create" | "update" | "patch") && !on_one {
+        return Err(ApiError::method_not_allowed());
+    }
+    match *request.method() {
+        Method::GET if verb == "watch" => watch::answer(&call),
+        Method::GET if verb == "list" => read::list(&call),
+        Method::GET | Method::HEAD => read::get(&call),
+        _ => write::answer(&call, verb, request).await,
+    }
+}

@@ -1,0 +1,209 @@
+//! GET: one object, and lists in pages. A list is written while it is sent, a piece at a time.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::stream;
+use serde_json::json;
+
+use super::answer::{self, Answer};
+use super::body;
+use super::entry::Call;
+use crate::cluster::{List, ListOptions, VersionMatch};
+use crate::error::{ApiError, Cause};
+use crate::object::Object;
+use crate::resources::Resource;
+use crate::selector::Selection;
+use crate::{cluster, convert};
+
+const AVAILABLE: &str = "application/json, application/yaml, application/vnd.kubernetes.protobuf, application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch";
+
+/// How objects are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Whole,
+    /// `PartialObjectMetadata`.
+    Metadata,
+}
+
+impl Form {
+    /// From the Accept header: the first that can be served.
+    pub fn asked(accept: &str) -> Result<Self, ApiError> {
+        for clause in accept.split(',') {
+            let mut parts = clause.split(';').map(str::trim);
+            let media = parts.next().unwrap_or_default();
+            if !matches!(media, "application/json" | "*/*" | "application/*" | "") {
+                continue;
+            }
+            let kind = parts.find_map(|part| part.strip_prefix("as="));
+            match kind {
+                None => return Ok(Self::Whole),
+                Some("PartialObjectMetadata" | "PartialObjectMetadataList") => return Ok(Self::Metadata),
+                Some(_) => {}
+            }
+        }
+        Err(ApiError::not_acceptable(AVAILABLE))
+    }
+
+    /// One object with its kind.
+    pub fn write(self, resource: &Resource, object: &Object, out: &mut Vec<u8>) {
+        match self {
+            Self::Metadata => {
+                out.extend_from_slice(
+                    br#"{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":"#,
+                );
+                object.write_metadata(out);
+                out.push(b'}');
+            }
+            Self::Whole if convert::is_needed(resource) => {
+                out.extend_from_slice(cluster::served(resource, object).to_string().as_bytes());
+            }
+            Self::Whole => object.write_typed(&resource.kind, &resource.api_version(), out),
+        }
+    }
+
+    /// As an item of a list, where the kind is the list's (custom resources say theirs nevertheless).
+    fn write_item(self, resource: &Resource, object: &Object, out: &mut Vec<u8>) {
+        if self == Self::Whole && !resource.is_custom() && !convert::is_needed(resource) {
+            return object.write(out);
+        }
+        self.write(resource, object, out);
+    }
+}
+
+pub(crate) fn selection(call: &Call) -> Result<Selection, ApiError> {
+    let (labels, fields) = (call.query.text("labelSelector"), call.query.text("fieldSelector"));
+    Selection::new(&call.resource, &call.target.namespace, labels, fields)
+}
+
+/// The resourceVersion of a query: `None` when it isn't given.
+pub(crate) fn version(call: &Call) -> Result<Option<u64>, ApiError> {
+    match call.query.text("resourceVersion") {
+        "" => Ok(None),
+        text => text.parse().map(Some).map_err(|_| {
+            let text_is = format!("resourceVersion: Invalid value: \"{text}\": strconv.ParseUint: parsing \"{text}\": invalid syntax");
+            ApiError::new(422, "Invalid", format!("invalid resource version: {text_is}"))
+        }),
+    }
+}
+
+pub(crate) fn options_invalid(causes: &[Cause]) -> ApiError {
+    ApiError::invalid("ListOptions", "meta.k8s.io", "", causes)
+}
+
+pub(crate) fn get(call: &Call) -> Result<Answer, ApiError> {
+    let form = Form::asked(&call.accept)?;
+    let object = call.cluster.get(&call.resource, &call.target.namespace, &call.target.name)?;
+    Ok(one(call, form, 200, &object))
+}
+
+pub(crate) fn one(call: &Call, form: Form, code: u16, object: &Object) -> Answer {
+    let mut text = Vec::new();
+    form.write(&call.resource, object, &mut text);
+    answer::json_text(code, text)
+}
+
+fn version_match(call: &Call) -> Result<VersionMatch, ApiError> {
+    let text = call.query.text("resourceVersionMatch");
+    let version = call.query.text("resourceVersion");
+    let forbidden = |why: &str| Err(options_invalid(&[Cause::forbidden("resourceVersionMatch", why)]));
+    let found = match text {
+        "" => return Ok(VersionMatch::Unset),
+        "NotOlderThan" => VersionMatch::NotOlderThan,
+        "Exact" => VersionMatch::Exact,
+        other => {
+            let allowed = ["Exact", "NotOlderThan", ""];
+            return Err(options_invalid(&[Cause::unsupported(
+                "resourceVersionMatch",
+                &json!(other),
+                &allowed,
+            )]));
+        }
+    };
+    if call.query.has("continue") && !call.query.text("continue").is_empty() {
+        return forbidden("resourceVersionMatch is forbidden when continue is provided");
+    }
+    if version.is_empty() {
+        return forbidden("resourceVersionMatch is forbidden unless resourceVersion is provided");
+    }
+    if found == VersionMatch::Exact && version == "0" {
+        return forbidden("resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
+    }
+    Ok(found)
+}
+
+pub(crate) fn list(call: &Call) -> Result<Answer, ApiError> {
+    let form = Form::asked(&call.accept)?;
+    if call.query.has("sendInitialEvents") {
+        let cause = Cause::forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list");
+        return Err(options_invalid(&[cause]));
+    }
+    let continued = !call.query.text("continue").is_empty();
+    if continued && !matches!(call.query.text("resourceVersion"), "" | "0") {
+        return Err(ApiError::bad_request("specifying resource version is not allowed when using continue"));
+    }
+    let mut options = ListOptions {
+        selection: selection(call)?,
+        limit: call.query.text("limit").parse().unwrap_or(0),
+        continue_token: call.query.text("continue").to_owned(),
+        resource_version: version(call)?,
+        version_match: version_match(call)?,
+    };
+    // The server answers `0` from its cache, whole.
+    if options.resource_version == Some(0) && options.version_match == VersionMatch::Unset {
+        options.limit = 0;
+    }
+    // With a limit, a revision without a match means exactly that one.
+    if options.limit > 0
+        && options.version_match == VersionMatch::Unset
+        && options.resource_version.is_some_and(|v| v > 0)
+    {
+        options.version_match = VersionMatch::Exact;
+    }
+    let list = call.cluster.list(&call.resource, &options)?;
+    Ok(write_list(call, form, list))
+}
+
+pub(crate) fn write_list(call: &Call, form: Form, list: List) -> Answer {
+    let (kind, api_version) = match form {
+        Form::Whole => (call.resource.list_kind.clone(), call.resource.api_version()),
+        Form::Metadata => ("PartialObjectMetadataList".to_owned(), "meta.k8s.io/v1".to_owned()),
+    };
+    let mut metadata = json!({"resourceVersion": list.revision.to_string()});
+    if !list.continue_token.is_empty() {
+        metadata["continue"] = json!(list.continue_token);
+    }
+    if let Some(remaining) = list.remaining {
+        metadata["remainingItemCount"] = json!(remaining);
+    }
+    let head = format!(r#"{{"kind":"{kind}","apiVersion":"{api_version}","metadata":{metadata},"items":["#);
+    let body = pieces(head, Arc::clone(&call.resource), form, list.items);
+    answer::with_body(200, "application/json", body)
+}
+
+/// About this much of a list is in memory as text.
+const PIECE: usize = 256 * 1024;
+
+fn pieces(head: String, resource: Arc<Resource>, form: Form, items: Vec<Arc<Object>>) -> body::Body {
+    let start = (Some(head.into_bytes()), items.into_iter(), true);
+    let chunks = stream::unfold(start, move |(head, mut items, first)| {
+        let resource = Arc::clone(&resource);
+        async move {
+            // `None` after the last piece.
+            let mut text = head?;
+            let mut first = first;
+            while text.len() < PIECE {
+                let Some(object) = items.next() else {
+                    text.extend_from_slice(b"]}\n");
+                    return Some((Ok(Bytes::from(text)), (None, items, first)));
+                };
+                if !std::mem::take(&mut first) {
+                    text.push(b',');
+                }
+                form.write_item(&resource, &object, &mut text);
+            }
+            Some((Ok(Bytes::from(text)), (Some(Vec::new()), items, first)))
+        }
+    });
+    body::stream(chunks)
+}

@@ -1,0 +1,226 @@
+//! Watches: what exists (if asked for), then each change, bookmarks between them, and an end at the time-out.
+//!
+//! ```text
+//!   Initial ──(sendInitialEvents: bookmark with k8s.io/initial-events-end)──▶ Following ──▶ ended: time-out, ERROR 410, too slow
+//! ```
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::stream;
+use rand::RngExt;
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::answer::{self, Answer};
+use super::body;
+use super::entry::Call;
+use super::read::{self, Form};
+use crate::cluster::{ListOptions, Subscription, VersionMatch, WatchEnd};
+use crate::error::{ApiError, Cause};
+use crate::object::Object;
+use crate::resources::Resource;
+use crate::selector::Selection;
+use crate::store::{Event, EventKind};
+
+/// The real server sends them about once a minute.
+const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
+
+struct Watch {
+    resource: Arc<Resource>,
+    form: Form,
+    selection: Selection,
+    subscription: Subscription,
+    initial: VecDeque<Arc<Object>>,
+    /// The revision of the initial state, until its bookmark was sent.
+    initial_end: Option<u64>,
+    bookmarks: bool,
+    next_bookmark: Instant,
+    deadline: Instant,
+    ended: bool,
+}
+
+pub(crate) fn answer(call: &Call) -> Result<Answer, ApiError> {
+    let form = Form::asked(&call.accept)?;
+    let selection = read::selection(call)?;
+    let version = read::version(call)?;
+    let bookmarks = call.query.flag("allowWatchBookmarks");
+    let send_initial = check_initial(call)?;
+    let resource = Arc::clone(&call.resource);
+    let legacy = version.is_none_or(|version| version == 0) && !call.query.has("sendInitialEvents");
+    let (mut initial, mut initial_end) = (VecDeque::new(), None);
+    let from = if send_initial || legacy {
+        let options = ListOptions {
+            selection: selection.clone(),
+            resource_version: version,
+            version_match: VersionMatch::NotOlderThan,
+            ..ListOptions::default()
+        };
+        let list = call.cluster.list(&resource, &options)?;
+        initial = list.items.into();
+        initial_end = (send_initial && bookmarks).then_some(list.revision);
+        list.revision
+    } else {
+        match version {
+            None | Some(0) => call.cluster.revision(),
+            Some(version) => version,
+        }
+    };
+    let now = Instant::now();
+    let seconds = call.query.text("timeoutSeconds").parse::<u64>().ok().filter(|s| *s > 0);
+    // Between half an hour and an hour, as the server picks it, so that not all end at once.
+    let seconds = seconds.unwrap_or_else(|| rand::rng().random_range(1800..3600));
+    let watch = Watch {
+        subscription: call.cluster.subscribe(&resource, from),
+        resource,
+        form,
+        selection,
+        initial,
+        initial_end,
+        bookmarks,
+        next_bookmark: now + BOOKMARK_EVERY,
+        deadline: now + Duration::from_secs(seconds.min(7200)),
+        ended: false,
+    };
+    let chunks = stream::unfold(watch, |mut watch| async move { Some((watch.next().await?, watch)) });
+    Ok(answer::with_body(200, "application/json", body::stream(chunks)))
+}
+
+/// The rules for `sendInitialEvents`.
+fn check_initial(call: &Call) -> Result<bool, ApiError> {
+    let matching = call.query.text("resourceVersionMatch");
+    let mut causes = Vec::new();
+    if !call.query.has("sendInitialEvents") {
+        if !matching.is_empty() {
+            causes.push(Cause::forbidden(
+                "resourceVersionMatch",
+                "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+            ));
+            return Err(read::options_invalid(&causes));
+        }
+        return Ok(false);
+    }
+    if matching.is_empty() {
+        causes.push(Cause::forbidden(
+            "resourceVersionMatch",
+            "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+        ));
+    } else if matching != "NotOlderThan" {
+        causes.push(Cause::forbidden(
+            "resourceVersionMatch",
+            "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+        ));
+        causes.push(Cause::unsupported("resourceVersionMatch", &json!(matching), &["NotOlderThan"]));
+    }
+    if causes.is_empty() {
+        Ok(call.query.flag("sendInitialEvents"))
+    } else {
+        Err(read::options_invalid(&causes))
+    }
+}
+
+impl Watch {
+    /// The next piece, or `None` at the end.
+    async fn next(&mut self) -> Option<io::Result<Bytes>> {
+        if self.ended {
+            return None;
+        }
+        let mut out = Vec::new();
+        while let Some(object) = self.initial.pop_front() {
+            self.frame("ADDED", &object, &mut out);
+            if out.len() > 64 * 1024 {
+                return Some(Ok(out.into()));
+            }
+        }
+        if let Some(revision) = self.initial_end.take() {
+            self.bookmark(revision, true, &mut out);
+        }
+        loop {
+            match self.subscription.ready() {
+                Ok(events) if events.is_empty() => {}
+                Ok(events) => {
+                    for event in events {
+                        self.event(&event, &mut out);
+                    }
+                    continue;
+                }
+                Err(end) => {
+                    self.ended = true;
+                    if end == WatchEnd::Expired {
+                        self.expired(&mut out);
+                    }
+                    return (!out.is_empty()).then(|| Ok(out.into()));
+                }
+            }
+            if !out.is_empty() {
+                return Some(Ok(out.into()));
+            }
+            let events = tokio::select! {
+                events = self.subscription.next() => Some(events),
+                () = tokio::time::sleep_until(self.next_bookmark.min(self.deadline)) => None,
+            };
+            match events {
+                Some(Ok(events)) => {
+                    for event in events {
+                        self.event(&event, &mut out);
+                    }
+                }
+                Some(Err(_)) => {}
+                None if Instant::now() >= self.deadline => return None,
+                None => {
+                    self.next_bookmark = Instant::now() + BOOKMARK_EVERY;
+                    if self.bookmarks {
+                        self.bookmark(self.subscription.cursor(), false, &mut out);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What a change is for this selection: an object may come into it or leave it.
+    fn event(&self, event: &Event, out: &mut Vec<u8>) {
+        let after = event.kind != EventKind::Deleted && self.selection.matches(&event.object);
+        let before = event.before.as_ref().is_some_and(|before| self.selection.matches(before));
+        match (before, after) {
+            (false, true) => self.frame("ADDED", &event.object, out),
+            (true, true) => self.frame("MODIFIED", &event.object, out),
+            (true, false) => match &event.before {
+                // As it was when it was last selected, with the revision of the change.
+                Some(before) if event.kind != EventKind::Deleted => {
+                    self.frame("DELETED", &before.at_revision(event.revision), out);
+                }
+                _ => self.frame("DELETED", &event.object, out),
+            },
+            (false, false) => {}
+        }
+    }
+
+    fn frame(&self, kind: &str, object: &Object, out: &mut Vec<u8>) {
+        out.extend_from_slice(format!(r#"{{"type":"{kind}","object":"#).as_bytes());
+        self.form.write(&self.resource, object, out);
+        out.extend_from_slice(b"}\n");
+    }
+
+    fn bookmark(&self, revision: u64, initial_end: bool, out: &mut Vec<u8>) {
+        let mut metadata = json!({"resourceVersion": revision.to_string()});
+        if initial_end {
+            metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
+        }
+        let (kind, api_version) = match self.form {
+            Form::Whole => (self.resource.kind.clone(), self.resource.api_version()),
+            Form::Metadata => ("PartialObjectMetadata".to_owned(), "meta.k8s.io/v1".to_owned()),
+        };
+        let object = json!({"kind": kind, "apiVersion": api_version, "metadata": metadata});
+        let frame = json!({"type": "BOOKMARK", "object": object});
+        out.extend_from_slice(format!("{frame}\n").as_bytes());
+    }
+
+    fn expired(&self, out: &mut Vec<u8>) {
+        let message = format!("too old resource version: {}", self.subscription.cursor());
+        let frame = json!({"type": "ERROR", "object": ApiError::expired(message).status()});
+        out.extend_from_slice(format!("{frame}\n").as_bytes());
+    }
+}

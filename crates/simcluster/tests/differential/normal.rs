@@ -1,0 +1,110 @@
+//! Values that differ between any two servers: each becomes the place of its first appearance in the script, so that
+//! the same uid stays the same uid, and a version that should have changed still shows.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+#[derive(Default)]
+pub struct Names {
+    seen: HashMap<(&'static str, String), usize>,
+}
+
+fn is_time(text: &str) -> bool {
+    text.len() >= 20 && text.ends_with('Z') && text.as_bytes()[4] == b'-' && text.as_bytes()[10] == b'T'
+}
+
+fn is_uid(text: &str) -> bool {
+    text.len() == 36 && text.bytes().enumerate().all(|(index, byte)| match index {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    })
+}
+
+impl Names {
+    fn place(&mut self, kind: &'static str, text: &str) -> Value {
+        let next = self.seen.keys().filter(|(of, _)| *of == kind).count();
+        let place = *self.seen.entry((kind, text.to_owned())).or_insert(next);
+        Value::String(format!("<{kind} {place}>"))
+    }
+
+    pub fn normalise(&mut self, mut answer: Value) -> Value {
+        self.walk(&mut answer, "", false);
+        answer
+    }
+
+    fn walk(&mut self, value: &mut Value, key: &str, list: bool) {
+        match value {
+            Value::Object(map) => {
+                let list = map.contains_key("items") || map.get("kind").is_some_and(|kind| kind == "Table");
+                let generated = map.get("generateName").is_some();
+                // In an order of their own, so that places agree whatever order the two write in.
+                let mut keys: Vec<String> = map.keys().cloned().collect();
+                keys.sort();
+                for key in keys {
+                    if generated && key == "name" {
+                        map.insert(key, "<generated>".into());
+                        continue;
+                    }
+                    if let Some(value) = map.get_mut(&key) {
+                        self.walk(value, &key, list && key == "metadata" || list && key == "resourceVersion");
+                    }
+                }
+                let mark = map.get("annotations").is_some_and(|a| a.get("k8s.io/initial-events-end").is_some());
+                if mark {
+                    map.insert("resourceVersion".to_owned(), "<list version>".into());
+                }
+                if list && let Some(version) = map.get_mut("metadata").and_then(|m| m.get_mut("resourceVersion")) {
+                    // Other things happen on a real server between two requests.
+                    *version = "<list version>".into();
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.walk(item, key, false)),
+            Value::String(text) => {
+                let kind = match key {
+                    "resourceVersion" if list => return,
+                    "resourceVersion" => "version",
+                    "uid" if !text.is_empty() => "uid",
+                    "continue" => {
+                        *value = "<continue>".into();
+                        return;
+                    }
+                    _ if is_time(text) => {
+                        *value = "<time>".into();
+                        return;
+                    }
+                    _ if is_uid(text) => "uid",
+                    "message" => {
+                        *value = Value::String(self.message(text));
+                        return;
+                    }
+                    _ => return,
+                };
+                *value = self.place(kind, text);
+            }
+            _ => {}
+        }
+    }
+
+    /// Uids and versions within a message.
+    fn message(&mut self, text: &str) -> String {
+        let words: Vec<String> = text
+            .split(' ')
+            .map(|word| {
+                let bare = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+                if is_uid(bare) {
+                    let place = self.place("uid", bare);
+                    return word.replace(bare, place.as_str().unwrap_or_default());
+                }
+                if bare.len() > 1 && bare.bytes().all(|b| b.is_ascii_digit()) && text.contains("ersion") {
+                    return word.replace(bare, "<number>");
+                }
+                if is_time(bare) {
+                    return word.replace(bare, "<time>");
+                }
+                word.to_owned()
+            })
+            .collect();
+        words.join(" ")
+    }
+}
