@@ -1,0 +1,63 @@
+// Ages that grow while they are looked at, by one clock for the whole page.
+
+import { useEffect, useState } from 'preact/hooks';
+import { serverNow } from '../api/connection.ts';
+
+const listeners = new Set<() => void>();
+let timer: ReturnType<typeof setInterval> | undefined;
+
+function onTick(listener: () => void): () => void {
+  listeners.add(listener);
+  timer ??= setInterval(() => {
+    if (document.hidden) return;
+    for (const each of [...listeners]) each();
+  }, 1_000);
+  return () => {
+    listeners.delete(listener);
+    if (listeners.size > 0) return;
+    clearInterval(timer);
+    timer = undefined;
+  };
+}
+
+/** `42s`, `7m`, `3h12m`, `5d`: as `kubectl get` writes ages. */
+export function formatAge(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  if (seconds < 120) return `${seconds}s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes}m`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 10) return minutes % 60 === 0 ? `${hours}h` : `${hours}h${minutes % 60}m`;
+  if (hours < 48) return `${hours}h`;
+  const days = Math.floor(hours / 24);
+  return days < 730 ? `${days}d` : `${Math.floor(days / 365)}y`;
+}
+
+/** The age of something, such as `3h12m`; with `suffix`, `3h12m ago`. */
+export function Age({ at, suffix = '' }: { at: string | null | undefined; suffix?: string }) {
+  const then = at ? Date.parse(at) : Number.NaN;
+  const text = Number.isNaN(then) ? '–' : formatAge(serverNow() - then) + suffix;
+  const [, setText] = useState(text);
+  useEffect(() => {
+    if (Number.isNaN(then)) return;
+    return onTick(() => setText(formatAge(serverNow() - then) + suffix));
+  }, [then, suffix]);
+  if (Number.isNaN(then)) return <span class="faint">–</span>;
+  return (
+    <time dateTime={at ?? ''} title={new Date(then).toLocaleString()} class="number">
+      {text}
+    </time>
+  );
+}
+
+/** Seconds until something, counted down. */
+export function Countdown({ to }: { to: number }) {
+  const left = () => Math.max(0, Math.ceil((to - Date.now()) / 1000));
+  const [, setSeconds] = useState(left);
+  useEffect(() => onTick(() => setSeconds(left())), [to]);
+  return <span class="number">{left()} s</span>;
+}
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+
+export const formatClock = (at: string | number): string => clock.format(new Date(at));
