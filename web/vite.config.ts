@@ -16,7 +16,11 @@ export default defineConfig({
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 8000,
     reportCompressedSize: false,
-    rollupOptions: { input: ["index.html", "explorer.html"] },
+    rollupOptions: {
+      input: ["index.html", "explorer.html"],
+      // "use client" is for servers, which have no part in this.
+      onwarn: (warning, warn) => warning.code === "MODULE_LEVEL_DIRECTIVE" || warn(warning),
+    },
   },
   worker: { format: "es" },
   test: { include: ["test/**/*.test.ts"] },

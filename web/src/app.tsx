@@ -1,0 +1,78 @@
+import { useEffect, useState } from 'preact/hooks';
+import { useRoute } from './router.ts';
+import { Header } from './views/header.tsx';
+import { BrokenView } from './views/broken.tsx';
+import { ChangesView } from './views/changes.tsx';
+import { ClusterView } from './views/cluster.tsx';
+import { FleetView } from './views/fleet.tsx';
+import { ObjectView } from './views/object.tsx';
+import { ObjectsView } from './views/objects.tsx';
+import { Palette } from './views/palette.tsx';
+import { Empty } from './parts/notices.tsx';
+import { Heading } from './parts/heading.tsx';
+import { parseObjectId } from './object_id.ts';
+import type { Route } from './router.ts';
+
+export function App() {
+  const route = useRoute();
+  const [searching, setSearching] = useState(false);
+
+  useEffect(() => {
+    const pressed = (event: KeyboardEvent) => {
+      const typing = event.target instanceof HTMLElement && event.target.closest('input, select, textarea, dialog');
+      const slash = event.key === '/' && !typing && !event.ctrlKey && !event.metaKey && !event.altKey;
+      const ctrlK = event.key.toLowerCase() === 'k' && (event.ctrlKey || event.metaKey) && !event.altKey;
+      if (!slash && !ctrlK) return;
+      event.preventDefault();
+      setSearching(true);
+    };
+    addEventListener('keydown', pressed);
+    return () => removeEventListener('keydown', pressed);
+  }, []);
+
+  return (
+    <>
+      <a class="skip" href="#main" onClick={skipToMain}>
+        Skip to the content
+      </a>
+      <Header view={route.view} onSearch={() => setSearching(true)} />
+      <main id="main" tabIndex={-1}>
+        <View route={route} />
+      </main>
+      {searching && <Palette onClose={() => setSearching(false)} />}
+    </>
+  );
+}
+
+// The fragment is the view's, so the jump is made without it.
+function skipToMain(event: Event) {
+  event.preventDefault();
+  document.getElementById('main')?.focus();
+}
+
+function View({ route }: { route: Route }) {
+  switch (route.view) {
+    case 'fleet':
+      return <FleetView params={route.params} />;
+    case 'broken':
+      return <BrokenView params={route.params} />;
+    case 'changes':
+      return <ChangesView params={route.params} />;
+    case 'objects':
+      return <ObjectsView params={route.params} />;
+    case 'cluster':
+      return <ClusterView key={route.id} id={route.id} />;
+    case 'object': {
+      const id = parseObjectId(route.id);
+      if (id) return <ObjectView key={route.id} id={id} />;
+    }
+  }
+  return (
+    <>
+      <Heading title="Not found" />
+      <Empty title="There is no such page.">
+        <a href="#/">To the fleet</a>
+      </Empty>
+    </>
+  );
+}
