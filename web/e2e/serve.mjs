@@ -63,22 +63,30 @@ export function serve(fleetgraph, port = 0) {
       return;
     }
     const { method, headers } = incoming;
-    const passed = request({ host: target.hostname, port: target.port, path: incoming.url, method, headers }, (answer) => {
-      response.writeHead(answer.statusCode, answer.headers);
-      answer.pipe(response);
-    });
+    const passed = request(
+      { host: target.hostname, port: target.port, path: incoming.url, method, headers },
+      (answer) => {
+        response.writeHead(answer.statusCode, answer.headers);
+        answer.pipe(response);
+      },
+    );
     passed.on('error', () => response.headersSent || response.writeHead(502).end());
     response.on('close', () => passed.destroy());
     incoming.pipe(passed);
   });
   server.on('upgrade', (incoming, socket, head) => {
     const upstream = connect(Number(target.port), target.hostname, () => {
-      const lines = incoming.rawHeaders.flatMap((value, index, all) => (index % 2 ? [] : [`${value}: ${all[index + 1]}`]));
+      const lines = incoming.rawHeaders.flatMap((value, index, all) =>
+        index % 2 ? [] : [`${value}: ${all[index + 1]}`],
+      );
       upstream.write(`${incoming.method} ${incoming.url} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
       upstream.write(head);
       upstream.pipe(socket).pipe(upstream);
     });
-    for (const [one, other] of [[socket, upstream], [upstream, socket]]) {
+    for (const [one, other] of [
+      [socket, upstream],
+      [upstream, socket],
+    ]) {
       one.on('error', () => other.destroy());
       one.on('close', () => other.destroy());
     }

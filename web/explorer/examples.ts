@@ -1,7 +1,8 @@
 // The tabs that the explorer opens with when it is opened for the first time.
 
 export const EXAMPLES = [
-  `# All clusters at once: how they are, and how current fleetgraph's copy of each is.
+  `# All clusters at once: how they are, and how
+# current fleetgraph's copy of each kind is.
 query Fleet {
   clusters {
     id
@@ -12,7 +13,8 @@ query Fleet {
   }
 }
 `,
-  `# What is not as it is wanted, the worst first, with the counts of all that match.
+  `# What is not as it is wanted, the worst first,
+# with the counts of all that match.
 query Broken {
   resources(
     first: 20
@@ -26,7 +28,8 @@ query Broken {
   }
 }
 `,
-  `# From pods to what they run on, and to what sends them traffic.
+  `# From pods to what they run on, to what sends
+# them traffic, and to what owns them.
 query NotReady {
   allPods(filter: { ready: false }) {
     id
@@ -38,7 +41,7 @@ query NotReady {
   }
 }
 `,
-  `# Changes as they happen. The stop button ends it.
+  `# Changes as they happen, until it is stopped.
 subscription PodChanges {
   podEvents {
     type

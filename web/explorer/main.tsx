@@ -8,6 +8,7 @@ import { createClient } from 'graphql-ws';
 import { createRoot } from 'react-dom/client';
 import { shownTheme } from '../src/theme.ts';
 import { EXAMPLES } from './examples.ts';
+import { mendTabs } from './tabs.ts';
 
 const endpoint = new URL('graphql', document.baseURI);
 const socket = new URL(endpoint);
@@ -20,6 +21,7 @@ const fetcher = createGraphiQLFetcher({
 
 const root = document.getElementById('explorer');
 if (root) {
+  mendTabs(root);
   createRoot(root).render(
     <GraphiQL
       fetcher={fetcher}

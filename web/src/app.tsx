@@ -1,17 +1,17 @@
 import { useEffect, useState } from 'preact/hooks';
+import { parseObjectId } from './object_id.ts';
+import { Heading } from './parts/heading.tsx';
+import { Empty } from './parts/notices.tsx';
+import type { Route } from './router.ts';
 import { useRoute } from './router.ts';
-import { Header } from './views/header.tsx';
 import { BrokenView } from './views/broken.tsx';
 import { ChangesView } from './views/changes.tsx';
 import { ClusterView } from './views/cluster.tsx';
 import { FleetView } from './views/fleet.tsx';
+import { Header } from './views/header.tsx';
 import { ObjectView } from './views/object.tsx';
 import { ObjectsView } from './views/objects.tsx';
 import { Palette } from './views/palette.tsx';
-import { Empty } from './parts/notices.tsx';
-import { Heading } from './parts/heading.tsx';
-import { parseObjectId } from './object_id.ts';
-import type { Route } from './router.ts';
 
 export function App() {
   const route = useRoute();
@@ -32,9 +32,9 @@ export function App() {
 
   return (
     <>
-      <a class="skip" href="#main" onClick={skipToMain}>
+      <button type="button" class="skip" onClick={() => document.getElementById('main')?.focus()}>
         Skip to the content
-      </a>
+      </button>
       <Header view={route.view} onSearch={() => setSearching(true)} />
       <main id="main" tabIndex={-1}>
         <View route={route} />
@@ -42,12 +42,6 @@ export function App() {
       {searching && <Palette onClose={() => setSearching(false)} />}
     </>
   );
-}
-
-// The fragment is the view's, so the jump is made without it.
-function skipToMain(event: Event) {
-  event.preventDefault();
-  document.getElementById('main')?.focus();
 }
 
 function View({ route }: { route: Route }) {

@@ -31,6 +31,6 @@ export function storeTheme(theme: Theme): void {
 }
 
 export function applyTheme(theme: Theme = storedTheme()): void {
-  if (theme === 'system') delete document.documentElement.dataset['theme'];
-  else document.documentElement.dataset['theme'] = theme;
+  if (theme === 'system') delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = theme;
 }

@@ -12,7 +12,7 @@ const federation = `
 
 function publicSchema(): GraphQLSchema {
   const sdl = readFileSync(new URL('../../schema/fleetgraph.graphql', import.meta.url), 'utf8');
-  const withoutLink = sdl.replace(/extend schema @link\([^]*?\n\)/, '');
+  const withoutLink = sdl.replace(/extend schema @link\([\s\S]*?\n\)/, '');
   return buildSchema(federation + withoutLink, { assumeValidSDL: true });
 }
 

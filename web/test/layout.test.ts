@@ -19,7 +19,13 @@ describe('groups', () => {
   it('draw three alike one by one, and four as one', () => {
     const of = (count: number) => {
       const all = pods(count);
-      return grouped(graph([node('rs', 'ReplicaSet', 0), ...all], all.map((pod) => [pod.id, 'OWNED_BY', 'rs'])), new Set());
+      return grouped(
+        graph(
+          [node('rs', 'ReplicaSet', 0), ...all],
+          all.map((pod) => [pod.id, 'OWNED_BY', 'rs']),
+        ),
+        new Set(),
+      );
     };
     expect(of(3).boxes.map((box) => box.name)).toEqual(['rs', 'pod-0', 'pod-1', 'pod-2']);
     expect(of(4).boxes.map((box) => box.name)).toEqual(['rs', '4 Pods']);
@@ -39,7 +45,10 @@ describe('groups', () => {
 
   it('are drawn one by one when they are opened', () => {
     const all = pods(9);
-    const whole = graph([node('rs', 'ReplicaSet', 0), ...all], all.map((pod) => [pod.id, 'OWNED_BY', 'rs']));
+    const whole = graph(
+      [node('rs', 'ReplicaSet', 0), ...all],
+      all.map((pod) => [pod.id, 'OWNED_BY', 'rs']),
+    );
     const group = grouped(whole, new Set()).boxes.find((box) => box.members.length > 0);
     expect(grouped(whole, new Set([group?.id ?? ''])).boxes).toHaveLength(10);
   });
@@ -87,7 +96,9 @@ describe('the drawing', () => {
 
   it('never puts two boxes in one place, and all inside', () => {
     const all = Array.from({ length: 60 }, (_, index) => node(`n${index}`, `Kind${index % 7}`, index % 4));
-    const edges = all.slice(1).map((each, index): [string, string, string] => [each.id, 'USES', `n${(index * 7) % 13}`]);
+    const edges = all
+      .slice(1)
+      .map((each, index): [string, string, string] => [each.id, 'USES', `n${(index * 7) % 13}`]);
     const { boxes, width, height } = draw(graph(all, edges));
     for (const a of boxes) {
       expect(a.x >= 0 && a.y >= 0 && a.x + BOX.width <= width && a.y + BOX.height <= height).toBe(true);

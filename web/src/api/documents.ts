@@ -36,7 +36,7 @@ export interface Counts {
 export const UNHEALTHY: readonly HealthStatus[] = ['DEGRADED', 'MISSING', 'PROGRESSING'];
 
 const workloads = JSON.stringify(WORKLOADS);
-const perCluster = '{ totalCount facets(by: CLUSTER, first: 2000) { value count } }';
+const perCluster = '{ totalCount facets(by: CLUSTER, first: 1000) { value count } }';
 
 // --- the fleet ------------------------------------------------------------------------------------------------
 
@@ -339,7 +339,7 @@ fragment Owner on Resource { __typename id kind name health { status reason } }`
 export const CUSTOM_OBJECT = `query Object($resource: String!, $cluster: String!, $namespace: String, $name: String!) {
   object: customResource(resource: $resource, cluster: $cluster, namespace: $namespace, name: $name) {
     ${common}
-    ${FACTS['CustomResource']}
+    ${FACTS.CustomResource}
   }
 }
 fragment Owner on Resource { __typename id kind name health { status reason } }`;

@@ -63,9 +63,16 @@ export function familiesByPlace(objects: Listed[]): Place[] {
     addReason(family, object);
   }
   for (const family of families.values()) {
+    family.reasons = withoutBetween(family);
     family.reasons.sort((a, b) => SEVERITY[a.status] - SEVERITY[b.status] || b.count - a.count);
   }
   return [...places.values()];
+}
+
+/** What a replica set says is said by its pods, or by its deployment. */
+function withoutBetween({ head, reasons }: Family): Family['reasons'] {
+  const telling = reasons.filter(({ kind }) => kind !== 'ReplicaSet' || head.kind === 'ReplicaSet');
+  return telling.length > 0 ? telling : reasons;
 }
 
 function placeFor(places: Map<string, Place>, object: Named): Place {

@@ -45,7 +45,14 @@ export function resume(journal: Journal): Journal {
   const oldest = held.at(-1);
   const gap: Entry[] =
     dropped > 0 && oldest
-      ? [{ key: oldest.key - 0.5, at: oldest.at, event: null, gap: `${dropped} changes came while this was paused and are not kept.` }]
+      ? [
+          {
+            key: oldest.key - 0.5,
+            at: oldest.at,
+            event: null,
+            gap: `${dropped} changes came while this was paused and are not kept.`,
+          },
+        ]
       : [];
   return { shown: [...held, ...gap, ...shown].slice(0, BOUND), held: [], dropped: 0, paused: false };
 }

@@ -10,34 +10,34 @@ import { grouped } from './groups.ts';
 import { BOX, type Drawing, layOut, type Placed } from './layout.ts';
 
 /** Letters of a name that fit into a box. */
-const FITS = 27;
+const FITS = 24;
 
-export function GraphView({ graph }: { graph: Graph }) {
+/** A wide drawing is shrunk to the frame, but not below this: then it is scrolled. */
+const SHRINKS = 0.88;
+
+export function GraphView({ graph, asList }: { graph: Graph; asList: boolean }) {
   const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
-  const [asList, setAsList] = useState(false);
   const drawing = useMemo(() => {
     const { boxes, links } = grouped(graph, open);
     return layOut(boxes, links, graph.root.id);
   }, [graph, open]);
-  const toggle = (id: string) => setOpen((before) => new Set(before).add(id));
-  const alone = graph.nodes.length <= 1;
 
+  if (graph.nodes.length <= 1)
+    return <p class="faint">Nothing that is known refers to it, and it refers to nothing.</p>;
   return (
-    <div class="graph">
-      <div class="graph-tools">
-        <button type="button" class="button" aria-pressed={asList} onClick={() => setAsList(!asList)}>
-          As a list
-        </button>
-        {open.size > 0 && (
-          <button type="button" class="button" onClick={() => setOpen(new Set())}>
-            Fold again
-          </button>
-        )}
-      </div>
-      {alone && <p class="faint">Nothing that is known refers to it, and it refers to nothing.</p>}
-      {!alone && (asList ? <GraphList graph={graph} /> : <Picture drawing={drawing} root={graph.root.id} onOpen={toggle} />)}
+    <>
+      {asList ? (
+        <GraphList graph={graph} />
+      ) : (
+        <Picture drawing={drawing} root={graph.root.id} onOpen={(id) => setOpen((before) => new Set(before).add(id))} />
+      )}
       <Cuts cuts={graph.cuts} />
-    </div>
+      {open.size > 0 && !asList && (
+        <button type="button" class="link" onClick={() => setOpen(new Set())}>
+          Fold what is alike again
+        </button>
+      )}
+    </>
   );
 }
 
@@ -64,7 +64,9 @@ function Picture({ drawing, root, onOpen }: PictureProps) {
 
   const isLit = (from: string, to: string) => lit !== null && (from === lit || to === lit);
   const pressed = (event: KeyboardEvent) => {
-    const from = boxes.find((box) => box.id === (event.target as Element).closest('[data-box]')?.getAttribute('data-box'));
+    const from = boxes.find(
+      (box) => box.id === (event.target as Element).closest('[data-box]')?.getAttribute('data-box'),
+    );
     const next = from && neighbourOf(boxes, from, event.key);
     if (!next) return;
     event.preventDefault();
@@ -72,12 +74,17 @@ function Picture({ drawing, root, onOpen }: PictureProps) {
   };
 
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys
-    <section class="graph-frame" ref={frame} tabIndex={0} aria-label="Relations as a graph. Tab or arrows move between objects.">
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: moves the focus between the links inside */}
+    <section
+      class="graph-frame"
+      ref={frame}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys
+      tabIndex={0}
+      aria-label="Relations as a graph. Tab or arrows move between objects."
+    >
       <svg
         width={width}
         height={height}
+        style={{ minWidth: `${Math.round(width * SHRINKS)}px` }}
         viewBox={`0 0 ${width} ${height}`}
         class={lit === null ? '' : 'has-lit'}
         onKeyDown={pressed}
@@ -85,7 +92,15 @@ function Picture({ drawing, root, onOpen }: PictureProps) {
         aria-label={`${boxes.length} boxes, ${routes.length} relations`}
       >
         <defs>
-          <marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse">
+          <marker
+            id="arrow"
+            viewBox="0 0 8 8"
+            refX="7"
+            refY="4"
+            markerWidth="7"
+            markerHeight="7"
+            orient="auto-start-reverse"
+          >
             <path d="M1 1l6 3-6 3z" class="arrow" />
           </marker>
         </defs>
@@ -122,11 +137,11 @@ function Picture({ drawing, root, onOpen }: PictureProps) {
 
 function EdgeLabel({ text, at, lit }: { text: string; at: { x: number; y: number } | null; lit: boolean }) {
   if (!at) return null;
-  const width = text.length * 5.800 + 8;
+  const width = text.length * 5.8 + 8;
   return (
     <g class={lit ? 'edge-label lit' : 'edge-label'}>
       <rect x={at.x - width / 2} y={at.y - 8} width={width} height={16} rx={3} />
-      <text x={at.x} y={at.y + 3.500} text-anchor="middle">
+      <text x={at.x} y={at.y + 3.5} text-anchor="middle">
         {text}
       </text>
     </g>
@@ -164,13 +179,15 @@ function BoxLink({ box, isRoot, onOpen, onLight }: BoxLinkProps) {
       onFocus={() => onLight(box.id)}
       onBlur={() => onLight(null)}
     >
-      <title>{group ? box.members.map((node) => node.name).join('\n') : [box.name, place].filter(Boolean).join('\n')}</title>
+      <title>
+        {group ? box.members.map((node) => node.name).join('\n') : [box.name, place].filter(Boolean).join('\n')}
+      </title>
       {group && <rect class="box-behind" x={box.x + 5} y={box.y + 5} width={BOX.width} height={BOX.height} rx={6} />}
       <rect class="box-ground" x={box.x} y={box.y} width={BOX.width} height={BOX.height} rx={6} />
       <rect class="box-tone" x={box.x + 1} y={box.y + 6} width={4} height={BOX.height - 12} rx={2} />
       <text class="box-kind" x={box.x + 13} y={box.y + 18}>
         {box.kind}
-        {state && <tspan class="box-state"> {short(state, 30 - box.kind.length)}</tspan>}
+        {state && <tspan class="box-state"> {short(state, Math.max(8, 26 - box.kind.length))}</tspan>}
       </text>
       <text class="box-name" x={box.x + 13} y={box.y + 35}>
         {short(box.name, FITS)}
@@ -260,10 +277,7 @@ function Cuts({ cuts }: { cuts: GraphCut[] }) {
   return (
     <p class="faint cuts">
       Not shown:{' '}
-      {[...reasons]
-        .map(([reason, all]) => REASONS[reason]?.(objectsOf(all)) ?? reason.toLowerCase())
-        .join('; ')}
-      .
+      {[...reasons].map(([reason, all]) => REASONS[reason]?.(objectsOf(all)) ?? reason.toLowerCase()).join('; ')}.
     </p>
   );
 }

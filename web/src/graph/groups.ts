@@ -41,8 +41,7 @@ export function grouped(graph: Graph, open: ReadonlySet<string>): { boxes: Box[]
   const groups = new Map<string, GraphNode[]>();
   for (const node of graph.nodes) {
     const alike = [node.kind, node.namespaceName, node.health.status, node.distance];
-    const key =
-      node.id === graph.root.id ? node.id : [...alike, ...[...(ties.get(node.id) ?? [])].sort()].join('|');
+    const key = node.id === graph.root.id ? node.id : [...alike, ...[...(ties.get(node.id) ?? [])].sort()].join('|');
     const members = groups.get(key);
     if (members) members.push(node);
     else groups.set(key, [node]);
@@ -69,7 +68,13 @@ function groupBox(id: string, members: GraphNode[]): Box {
   const first = members[0] as GraphNode;
   const reasons = new Set(members.map((node) => node.health.reason).filter(Boolean));
   const reason = reasons.size === 1 ? ([...reasons][0] ?? null) : null;
-  return { id, kind: first.kind, name: `${members.length} ${plural(first.kind)}`, health: { ...first.health, reason }, members };
+  return {
+    id,
+    kind: first.kind,
+    name: `${members.length} ${plural(first.kind)}`,
+    health: { ...first.health, reason },
+    members,
+  };
 }
 
 function plural(kind: string): string {
@@ -95,4 +100,3 @@ function linksBetween(graph: Graph, boxOf: Map<string, string>): Link[] {
   }
   return [...links.values()];
 }
-

@@ -10,8 +10,8 @@
 import { groupBy } from './group_by.ts';
 import type { Box, Link } from './groups.ts';
 
-export const BOX = { width: 212, height: 46 };
-const GAP = { x: 104, y: 14 };
+export const BOX = { width: 204, height: 46 };
+const GAP = { x: 88, y: 14 };
 const MARGIN = 16;
 
 export interface Placed extends Box {
@@ -95,7 +95,10 @@ function ordered(boxes: Box[], layers: Map<string, number>, links: Link[], root:
   const columns = used.map((layer) =>
     boxes
       .filter((box) => layers.get(box.id) === layer)
-      .sort((a, b) => Number(b.id === root) - Number(a.id === root) || a.kind.localeCompare(b.kind) || a.name.localeCompare(b.name)),
+      .sort(
+        (a, b) =>
+          Number(b.id === root) - Number(a.id === root) || a.kind.localeCompare(b.kind) || a.name.localeCompare(b.name),
+      ),
   );
   const neighbours = new Map<string, string[]>(boxes.map((box) => [box.id, []]));
   for (const { from, to } of links) {
@@ -141,12 +144,28 @@ function place(columns: Box[][], layers: Map<string, number>): Placed[] {
 function labelled(links: Link[], byId: Map<string, Placed>): Route[] {
   const bundles = groupBy(links, (link) => `${link.from}|${link.types.join()}|${byId.get(link.to)?.x}`);
   const spokesmen = new Set([...bundles.values()].map((bundle) => bundle[Math.floor(bundle.length / 2)]));
-  return links.flatMap((link) => {
+  const routes = links.flatMap((link) => {
     const [from, to] = [byId.get(link.from), byId.get(link.to)];
     if (!from || !to) return [];
     const { path, middle } = curve(from, to);
     return [{ ...link, path, label: spokesmen.has(link) ? middle : null }];
   });
+  moveApart(routes.flatMap(({ label }) => label ?? []));
+  return routes;
+}
+
+const LABEL = { width: 64, height: 17 };
+
+/** Labels that would cover each other move down. */
+function moveApart(labels: { x: number; y: number }[]): void {
+  const settled: { x: number; y: number }[] = [];
+  for (const label of labels.sort((a, b) => a.y - b.y)) {
+    for (const other of settled) {
+      const covers = Math.abs(other.x - label.x) < LABEL.width && Math.abs(other.y - label.y) < LABEL.height;
+      if (covers) label.y = other.y + LABEL.height;
+    }
+    settled.push(label);
+  }
 }
 
 function curve(from: Placed, to: Placed): { path: string; middle: { x: number; y: number } } {

@@ -19,7 +19,7 @@ export function Events({ events }: { events: ObjectEvent[] }) {
         <p class="faint">None. Kubernetes forgets events after an hour, if not told otherwise.</p>
       ) : (
         <div class="table-frame">
-          <table>
+          <table class="stack">
             <caption class="hidden">Events, the newest first</caption>
             <thead>
               <tr>
@@ -41,7 +41,7 @@ export function Events({ events }: { events: ObjectEvent[] }) {
                     </span>
                     <div class="sub">{event.source}</div>
                   </th>
-                  <td class="breakable">{event.message}</td>
+                  <td class="breakable line">{event.message}</td>
                   <td class="right">
                     <Age at={event.lastTimestamp ?? event.firstTimestamp} suffix=" ago" />
                     {event.count > 1 && <div class="sub number">{event.count} times</div>}

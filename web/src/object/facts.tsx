@@ -15,7 +15,16 @@ const COMMON = new Set(
 );
 
 /** Shown elsewhere on the page. */
-const ELSEWHERE = new Set(['conditions', 'containers', 'initContainers', 'ports', 'keys', 'secretKeys', 'limits', 'columns']);
+const ELSEWHERE = new Set([
+  'conditions',
+  'containers',
+  'initContainers',
+  'ports',
+  'keys',
+  'secretKeys',
+  'limits',
+  'columns',
+]);
 
 const LABELS: Record<string, string> = {
   podIP: 'Pod IP',
@@ -53,10 +62,9 @@ function present(value: unknown): ComponentChildren {
   }
   if (typeof value === 'object' && value !== null) {
     if (isNamed(value)) return <ObjectLink object={value} withKind />;
-    return Object.entries(value)
-      .filter(([, each]) => typeof each !== 'object')
-      .map(([key, each]) => `${key} ${each}`)
-      .join(', ');
+    const parts = Object.entries(value).filter(([, each]) => typeof each !== 'object');
+    const [only] = parts;
+    return parts.length === 1 && only ? String(only[1]) : parts.map(([key, each]) => `${key} ${each}`).join(', ');
   }
   return null;
 }
@@ -95,7 +103,7 @@ function withoutConditions(status: unknown): unknown {
 
 export function KindTables({ object }: { object: ObjectDetail }) {
   const field = <T,>(name: string) => (Array.isArray(object[name]) ? (object[name] as T[]) : []);
-  const status = object['status'] as { conditions?: Condition[] } | null | undefined;
+  const status = object.status as { conditions?: Condition[] } | null | undefined;
   return (
     <>
       <Containers title="Containers" containers={field<Container>('containers')} />
@@ -123,7 +131,7 @@ function Containers({ title, containers }: { title: string; containers: Containe
     <section aria-label={title}>
       <h2>{title}</h2>
       <div class="table-frame">
-        <table>
+        <table class="stack">
           <caption class="hidden">{title}</caption>
           <thead>
             <tr>
@@ -167,7 +175,7 @@ function Conditions({ conditions }: { conditions: Condition[] }) {
     <section aria-label="Conditions">
       <h2>Conditions</h2>
       <div class="table-frame">
-        <table>
+        <table class="stack">
           <caption class="hidden">Conditions</caption>
           <thead>
             <tr>
@@ -184,7 +192,7 @@ function Conditions({ conditions }: { conditions: Condition[] }) {
               <tr key={condition.type}>
                 <th scope="row">{condition.type}</th>
                 <td>{condition.status}</td>
-                <td>
+                <td class="line">
                   {condition.reason}
                   {condition.message && <div class="sub said">{condition.message}</div>}
                 </td>

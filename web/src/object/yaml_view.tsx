@@ -18,7 +18,7 @@ export function YamlView({ yaml }: { yaml: string }) {
         <CopyButton text={yaml} />
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys */}
-      <pre tabIndex={0} aria-label="YAML of the object">
+      <pre tabIndex={0}>
         <code>
           {shown.map((line, index) => (
             // biome-ignore lint/suspicious/noArrayIndexKey: a line has no other identity

@@ -11,13 +11,13 @@ export function Notice({ tone, children }: { tone: 'info' | 'warn' | 'bad'; chil
 }
 
 /** The errors beside the data, each with its cluster. */
-export function Problems({ problems }: { problems: Problem[] }) {
+export function Problems({ problems, refused = false }: { problems: Problem[]; refused?: boolean }) {
   if (problems.length === 0) return null;
   const shown = problems.slice(0, 8);
   return (
-    <Notice tone="warn">
+    <Notice tone={refused ? 'bad' : 'warn'}>
       <p>
-        <strong>This answer is partial.</strong>
+        <strong>{refused ? 'The server refuses this.' : 'This answer is partial.'}</strong>
       </p>
       <ul>
         {shown.map((problem) => (
@@ -41,14 +41,16 @@ export function QueryNotices({ query }: { query: QueryState<unknown> }) {
         <Notice tone="bad">
           <p role="status">
             <strong>{query.failure}</strong>{' '}
-            {query.at === null ? 'Trying again.' : `What follows is as it was at ${formatClock(query.at)}. Trying again.`}{' '}
+            {query.at === null
+              ? 'Trying again.'
+              : `What follows is as it was at ${formatClock(query.at)}. Trying again.`}{' '}
             <button type="button" class="link" onClick={retryNow}>
               Try now
             </button>
           </p>
         </Notice>
       )}
-      <Problems problems={query.problems} />
+      <Problems problems={query.problems} refused={query.at === null} />
     </>
   );
 }

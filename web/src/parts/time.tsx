@@ -52,12 +52,16 @@ export function Age({ at, suffix = '' }: { at: string | null | undefined; suffix
 
 /** Seconds until something, counted down. */
 export function Countdown({ to }: { to: number }) {
-  const left = () => Math.max(0, Math.ceil((to - Date.now()) / 1000));
-  const [, setSeconds] = useState(left);
-  useEffect(() => onTick(() => setSeconds(left())), [to]);
-  return <span class="number">{left()} s</span>;
+  const [now, setNow] = useState(Date.now);
+  useEffect(() => onTick(() => setNow(Date.now())), []);
+  return <span class="number">{Math.max(0, Math.ceil((to - now) / 1000))} s</span>;
 }
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const clock = new Intl.DateTimeFormat(undefined, {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  hourCycle: 'h23',
+});
 
 export const formatClock = (at: string | number): string => clock.format(new Date(at));

@@ -5,6 +5,7 @@ import { type HealthStatus, OBJECTS, type ObjectsAnswer, UNHEALTHY } from '../ap
 import { useHealthEvents } from '../api/use_health_events.ts';
 import { useQuery } from '../api/use_query.ts';
 import { type Family, familiesByPlace, type Place } from '../broken/families.ts';
+import { WORKLOADS } from '../kinds.ts';
 import { Choice, HealthChoice } from '../parts/filters.tsx';
 import { Heading } from '../parts/heading.tsx';
 import { ChevronIcon } from '../parts/icons.tsx';
@@ -13,10 +14,9 @@ import { Empty, Loading, QueryNotices } from '../parts/notices.tsx';
 import { Pager } from '../parts/pager.tsx';
 import { ObjectStatus } from '../parts/status.tsx';
 import { Age, formatClock } from '../parts/time.tsx';
-import { WORKLOADS } from '../kinds.ts';
 import { go, href } from '../router.ts';
 
-const PAGE = 200;
+const PAGE = 100;
 
 const list = (value: string | null) => (value ? [value] : undefined);
 
@@ -52,10 +52,33 @@ export function BrokenView({ params }: { params: URLSearchParams }) {
         )}
       </Heading>
       <div class="filters">
-        <HealthChoice offered={UNHEALTHY} chosen={chosen} counts={answer?.any.byHealth ?? []} onChange={(health) => go(to({ health: health.join() }))} />
-        <Choice label="Cluster" all="All clusters" value={params.get('cluster') ?? ''} counts={answer?.resources.byCluster ?? []} onChange={change('cluster')} />
-        <Choice label="Namespace" all="All namespaces" value={params.get('namespace') ?? ''} counts={answer?.resources.byNamespace ?? []} onChange={change('namespace')} />
-        <Choice label="Kind" all="All kinds" value={kind ?? ''} counts={answer?.resources.byKind ?? []} onChange={change('kind')} />
+        <HealthChoice
+          offered={UNHEALTHY}
+          chosen={chosen}
+          counts={answer?.any.byHealth ?? []}
+          onChange={(health) => go(to({ health: health.join() }))}
+        />
+        <Choice
+          label="Cluster"
+          all="All clusters"
+          value={params.get('cluster') ?? ''}
+          counts={answer?.resources.byCluster ?? []}
+          onChange={change('cluster')}
+        />
+        <Choice
+          label="Namespace"
+          all="All namespaces"
+          value={params.get('namespace') ?? ''}
+          counts={answer?.resources.byNamespace ?? []}
+          onChange={change('namespace')}
+        />
+        <Choice
+          label="Kind"
+          all="All kinds"
+          value={kind ?? ''}
+          counts={answer?.resources.byKind ?? []}
+          onChange={change('kind')}
+        />
       </div>
       <QueryNotices query={broken} />
       {answer === null && broken.failure === null && broken.loading && <Loading rows={12} />}
@@ -90,10 +113,14 @@ function PlaceTable({ place }: { place: Place }) {
       <h2>
         <ClusterLink id={place.cluster} />
         <span class="faint"> / </span>
-        {place.namespace ? <a href={href('broken', { cluster: place.cluster, namespace: name })}>{name}</a> : <span class="faint">{name}</span>}
+        {place.namespace ? (
+          <a href={href('broken', { cluster: place.cluster, namespace: name })}>{name}</a>
+        ) : (
+          <span class="faint">{name}</span>
+        )}
       </h2>
       <div class="table-frame">
-        <table class="fixed">
+        <table class="fixed stack">
           <caption class="hidden">
             Broken in {place.cluster}, {name}
           </caption>
@@ -139,7 +166,7 @@ function FamilyRows({ family }: { family: Family }) {
             </button>
           )}
         </th>
-        <td>
+        <td class="line">
           {reasons.slice(0, 4).map(({ reason, kind, count, status }) => (
             <span key={kind + reason} class={`reason ${status === 'DEGRADED' ? 'bad-text' : ''}`}>
               {reason}
@@ -165,7 +192,7 @@ function FamilyRows({ family }: { family: Family }) {
             <th scope="row">
               <ObjectLink object={member} withKind />
             </th>
-            <td>
+            <td class="line">
               {member.health.reason}
               {member.restartCount ? <span class="faint"> {member.restartCount} restarts</span> : null}
               {member.message && <div class="sub said">{member.message}</div>}

@@ -1,20 +1,20 @@
 // Changes as they happen, over the subscription.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { CHANGES, type ChangeEvent, CLUSTER_IDS } from '../api/documents.ts';
 import { serverNow } from '../api/connection.ts';
+import { CHANGES, type ChangeEvent, CLUSTER_IDS } from '../api/documents.ts';
 import { useLive } from '../api/live.ts';
 import type { Problem } from '../api/request.ts';
 import { useQuery } from '../api/use_query.ts';
 import { add, EMPTY, type Entry, type Journal, pause, resume } from '../changes/journal.ts';
 import { KINDS } from '../kinds.ts';
+import { placeOf } from '../object_id.ts';
 import { Heading } from '../parts/heading.tsx';
 import { PauseIcon, PlayIcon } from '../parts/icons.tsx';
-import { ClusterLink, ObjectLink } from '../parts/links.tsx';
+import { ObjectLink } from '../parts/links.tsx';
 import { Empty, Problems } from '../parts/notices.tsx';
 import { ObjectStatus } from '../parts/status.tsx';
 import { formatAge, formatClock } from '../parts/time.tsx';
-import { placeOf } from '../object_id.ts';
 import { go, href } from '../router.ts';
 
 /** Events that come within this time are drawn at once. */
@@ -36,22 +36,26 @@ export function ChangesView({ params }: { params: URLSearchParams }) {
   const { journal, record, change, clear } = useJournal();
 
   const recent = useRef<number[]>([]);
-  useLive<{ resourceEvents: ChangeEvent }>(CHANGES, { cluster, namespace, kind, selector }, {
-    next: ({ resourceEvents: event }) => {
-      if (quiet && event.resourceType === 'Event') return;
-      recent.current.push(Date.now());
-      const gap = event.type === 'RESYNC' ? missedIn(event) : null;
-      record({ key: ++keys, at: event.timestamp, event: gap === null ? event : null, gap });
+  useLive<{ resourceEvents: ChangeEvent }>(
+    CHANGES,
+    { cluster, namespace, kind, selector },
+    {
+      next: ({ resourceEvents: event }) => {
+        if (quiet && event.resourceType === 'Event') return;
+        recent.current.push(Date.now());
+        const gap = event.type === 'RESYNC' ? missedIn(event) : null;
+        record({ key: ++keys, at: event.timestamp, event: gap === null ? event : null, gap });
+      },
+      missed: (ms) =>
+        record({
+          key: ++keys,
+          at: new Date(serverNow()).toISOString(),
+          event: null,
+          gap: `The connection was lost for ${formatAge(ms)}: changes in that time are missing here.`,
+        }),
+      refused: setProblems,
     },
-    missed: (ms) =>
-      record({
-        key: ++keys,
-        at: new Date(serverNow()).toISOString(),
-        event: null,
-        gap: `The connection was lost for ${formatAge(ms)}: changes in that time are missing here.`,
-      }),
-    refused: setProblems,
-  });
+  );
 
   useEffect(() => {
     const timer = setInterval(() => {
@@ -100,7 +104,15 @@ export function ChangesView({ params }: { params: URLSearchParams }) {
         </div>
         <div class="field">
           <label for="changes-namespace">Namespace</label>
-          <input id="changes-namespace" type="text" placeholder="All namespaces" value={namespace ?? ''} onChange={set('namespace')} spellcheck={false} autocomplete="off" />
+          <input
+            id="changes-namespace"
+            type="text"
+            placeholder="All namespaces"
+            value={namespace ?? ''}
+            onChange={set('namespace')}
+            spellcheck={false}
+            autocomplete="off"
+          />
         </div>
         <div class="field">
           <label for="changes-kind">Kind</label>
@@ -115,19 +127,34 @@ export function ChangesView({ params }: { params: URLSearchParams }) {
         </div>
         <div class="field">
           <label for="changes-labels">Label selector</label>
-          <input id="changes-labels" type="text" placeholder="app=cart,tier in (web,api)" value={selector ?? ''} onChange={set('labels')} spellcheck={false} autocomplete="off" />
+          <input
+            id="changes-labels"
+            type="text"
+            placeholder="app=cart,tier in (web,api)"
+            value={selector ?? ''}
+            onChange={set('labels')}
+            spellcheck={false}
+            autocomplete="off"
+          />
         </div>
         <label class="check">
           <input
             type="checkbox"
             checked={!quiet}
             disabled={kind !== null}
-            onChange={(event) => go(href('changes', { ...Object.fromEntries(params), events: event.currentTarget.checked ? 'shown' : null }))}
+            onChange={(event) =>
+              go(
+                href('changes', {
+                  ...Object.fromEntries(params),
+                  events: event.currentTarget.checked ? 'shown' : null,
+                }),
+              )
+            }
           />
           With Kubernetes events
         </label>
       </div>
-      {problems.length > 0 && <Problems problems={problems} />}
+      {problems.length > 0 && <Problems problems={problems} refused />}
       {journal.shown.length === 0 ? (
         <Empty title={journal.paused ? 'Paused.' : 'Listening.'}>Changes are shown here as they happen.</Empty>
       ) : (
@@ -180,7 +207,7 @@ const WORDS = { CREATED: 'created', UPDATED: 'updated', DELETED: 'deleted', RESY
 function ChangesTable({ entries }: { entries: Entry[] }) {
   return (
     <div class="table-frame">
-      <table class="changes">
+      <table class="changes stack">
         <caption class="hidden">Changes, the newest first</caption>
         <thead>
           <tr>
@@ -241,7 +268,7 @@ function ChangeRow({ at, event, resource }: ChangeRowProps) {
         </div>
       </td>
       <td class="wide">
-        <ClusterLink id={cluster} />
+        {cluster}
         {namespace && <span class="faint"> / {namespace}</span>}
       </td>
       <td class="wide">

@@ -1,13 +1,20 @@
 // One cluster: how its control plane is, and how current the copy of each kind is.
 
-import { CLUSTER, CLUSTER_EVENTS, type ClusterAnswer, type ClusterDetail, type Freshness, type WatchState } from '../api/documents.ts';
+import type { HealthStatus } from '../api/documents.ts';
+import {
+  CLUSTER,
+  CLUSTER_EVENTS,
+  type ClusterAnswer,
+  type ClusterDetail,
+  type Freshness,
+  type WatchState,
+} from '../api/documents.ts';
 import { useLive } from '../api/live.ts';
 import { useQuery } from '../api/use_query.ts';
 import { Heading } from '../parts/heading.tsx';
 import { Empty, Loading, Notice, QueryNotices } from '../parts/notices.tsx';
 import { ClusterStatus, Mark, toneOf, WatchStatus, wordOf } from '../parts/status.tsx';
 import { Age, formatAge } from '../parts/time.tsx';
-import type { HealthStatus } from '../api/documents.ts';
 import { href } from '../router.ts';
 
 export function ClusterView({ id }: { id: string }) {
@@ -64,7 +71,9 @@ function Detail({ cluster, byHealth }: { cluster: ClusterDetail; byHealth: { val
             </dd>
             <dt>Namespaces</dt>
             <dd>
-              <a href={href('objects', { cluster: cluster.id, kind: 'Namespace' })}>{cluster.namespaceCount.toLocaleString()}</a>
+              <a href={href('objects', { cluster: cluster.id, kind: 'Namespace' })}>
+                {cluster.namespaceCount.toLocaleString()}
+              </a>
             </dd>
           </dl>
         </section>
@@ -86,7 +95,8 @@ function Detail({ cluster, byHealth }: { cluster: ClusterDetail; byHealth: { val
             {byHealth.map(({ value, count }) => (
               <li key={value}>
                 <a href={href('objects', { cluster: cluster.id, health: value })}>
-                  <Mark tone={toneOf(value as HealthStatus)} /> {count.toLocaleString()} {wordOf(value as HealthStatus).toLowerCase()}
+                  <Mark tone={toneOf(value as HealthStatus)} /> {count.toLocaleString()}{' '}
+                  {wordOf(value as HealthStatus).toLowerCase()}
                 </a>
               </li>
             ))}
@@ -131,10 +141,14 @@ function FreshnessTable({ cluster, freshness }: { cluster: string; freshness: Fr
                 <td>
                   <WatchStatus state={row.state} />
                   {row.error && <div class="sub said">{row.error}</div>}
-                  {row.malformed > 0 && <div class="sub warn-text">{row.malformed} objects can’t be read and are left out</div>}
+                  {row.malformed > 0 && (
+                    <div class="sub warn-text">{row.malformed} objects can’t be read and are left out</div>
+                  )}
                 </td>
                 <td class="right number">{row.objects.toLocaleString()}</td>
-                <td class="right number">{row.ageSeconds === null ? '–' : `${formatAge(row.ageSeconds * 1000)} ago`}</td>
+                <td class="right number">
+                  {row.ageSeconds === null ? '–' : `${formatAge(row.ageSeconds * 1000)} ago`}
+                </td>
               </tr>
             ))}
           </tbody>

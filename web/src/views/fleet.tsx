@@ -1,12 +1,19 @@
 // The fleet at a glance: one query, and again whenever a cluster changes its health.
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { CLUSTER_EVENTS, type Counts, FLEET, type Fleet, type FleetCluster, type WatchState } from '../api/documents.ts';
+import {
+  CLUSTER_EVENTS,
+  type Counts,
+  FLEET,
+  type Fleet,
+  type FleetCluster,
+  type WatchState,
+} from '../api/documents.ts';
 import { useLive } from '../api/live.ts';
 import { useQuery } from '../api/use_query.ts';
 import { Heading } from '../parts/heading.tsx';
 import { Empty, Loading, QueryNotices } from '../parts/notices.tsx';
-import { ClusterStatus, Mark, watchWord } from '../parts/status.tsx';
+import { ClusterStatus, Mark, type Tone, watchWord } from '../parts/status.tsx';
 import { Age } from '../parts/time.tsx';
 import { go, href } from '../router.ts';
 
@@ -95,7 +102,10 @@ export function FleetView({ params }: { params: URLSearchParams }) {
 
   const shown = rows.slice(page * PAGE, (page + 1) * PAGE);
   const many = (fleet.data?.clusters.length ?? 0) > MANY;
-  const shownIds = shown.map((row) => row.cluster.id).sort().join();
+  const shownIds = shown
+    .map((row) => row.cluster.id)
+    .sort()
+    .join();
   useEffect(() => {
     if (many) setWatched(shownIds.split(','));
   }, [many, shownIds]);
@@ -107,7 +117,7 @@ export function FleetView({ params }: { params: URLSearchParams }) {
       <QueryNotices query={fleet} />
       <Summary fleet={fleet.data} />
       {fleet.data === null ? (
-        fleet.failure === null && <Loading />
+        fleet.failure === null && fleet.loading && <Loading />
       ) : (
         <section aria-label="Clusters">
           <div class="toolbar">
@@ -117,7 +127,9 @@ export function FleetView({ params }: { params: URLSearchParams }) {
               aria-label="Filter clusters"
               placeholder="Filter by name, environment, region, version …"
               value={text}
-              onInput={(event) => go(href('fleet', { text: event.currentTarget.value, sort: params.get('sort') }), true)}
+              onInput={(event) =>
+                go(href('fleet', { text: event.currentTarget.value, sort: params.get('sort') }), true)
+              }
             />
           </div>
           {rows.length === 0 ? (
@@ -145,9 +157,24 @@ function Summary({ fleet }: { fleet: Fleet | null }) {
   const nodes = fleet?.clusters.reduce((sum, cluster) => sum + cluster.nodeCount, 0);
   return (
     <dl class="summary">
-      <Figure label="Clusters" value={fleet?.clusters.length} detail={unwell === 0 ? 'all healthy' : `${unwell ?? '…'} not healthy`} tone={unwell ? 'bad' : 'good'} />
-      <Figure label="Degraded objects" value={fleet?.degraded.totalCount} to={href('broken', { health: 'DEGRADED,MISSING' })} tone={fleet?.degraded.totalCount ? 'bad' : 'good'} />
-      <Figure label="Progressing" value={fleet?.progressing.totalCount} to={href('broken', { health: 'PROGRESSING' })} tone={fleet?.progressing.totalCount ? 'warn' : 'good'} />
+      <Figure
+        label="Clusters"
+        value={fleet?.clusters.length}
+        detail={unwell ? `${unwell} not healthy` : 'all healthy'}
+        tone={toneFor(unwell, 'bad')}
+      />
+      <Figure
+        label="Degraded objects"
+        value={fleet?.degraded.totalCount}
+        to={href('broken', { health: 'DEGRADED,MISSING' })}
+        tone={toneFor(fleet?.degraded.totalCount, 'bad')}
+      />
+      <Figure
+        label="Progressing"
+        value={fleet?.progressing.totalCount}
+        to={href('broken', { health: 'PROGRESSING' })}
+        tone={toneFor(fleet?.progressing.totalCount, 'warn')}
+      />
       <Figure label="Nodes" value={nodes} to={href('objects', { kind: 'Node' })} />
       <Figure label="Workloads" value={fleet?.workloads.totalCount} to={href('objects', { kind: 'workloads' })} />
       <Figure label="Pods" value={fleet?.pods.totalCount} to={href('objects', { kind: 'Pod' })} />
@@ -155,16 +182,19 @@ function Summary({ fleet }: { fleet: Fleet | null }) {
   );
 }
 
+const toneFor = (count: number | undefined, some: 'warn' | 'bad') =>
+  count === undefined ? 'idle' : count > 0 ? some : 'good';
+
 interface FigureProps {
   label: string;
   value: number | undefined;
   detail?: string;
   to?: string;
-  tone?: 'good' | 'warn' | 'bad';
+  tone?: Tone;
 }
 
 function Figure({ label, value, detail, to, tone }: FigureProps) {
-  const text = value === undefined ? '…' : value.toLocaleString();
+  const text = value === undefined ? '–' : value.toLocaleString();
   return (
     <div class="figure">
       <dt>
@@ -172,7 +202,7 @@ function Figure({ label, value, detail, to, tone }: FigureProps) {
       </dt>
       <dd class="number">
         {to ? <a href={to}>{text}</a> : text}
-        {detail && <small>{detail}</small>}
+        {detail && value !== undefined && <small>{detail}</small>}
       </dd>
     </div>
   );
@@ -185,7 +215,11 @@ const COLUMNS: { key: SortKey; label: string; class?: string }[] = [
 
 function ClusterTable({ rows, sort, hrefOf }: { rows: Row[]; sort: SortKey; hrefOf(key: SortKey): string }) {
   const head = (key: SortKey, label: string, name = '') => (
-    <th scope="col" class={name} aria-sort={sort === key ? (key === 'name' || key === 'version' ? 'ascending' : 'descending') : undefined}>
+    <th
+      scope="col"
+      class={name}
+      aria-sort={sort === key ? (key === 'name' || key === 'version' ? 'ascending' : 'descending') : undefined}
+    >
       <a class="sort" href={hrefOf(key)}>
         {label}
       </a>
@@ -193,7 +227,7 @@ function ClusterTable({ rows, sort, hrefOf }: { rows: Row[]; sort: SortKey; href
   );
   return (
     <div class="table-frame">
-      <table>
+      <table class="stack">
         <caption class="hidden">Clusters with their state, freshness and counts</caption>
         <thead>
           <tr>

@@ -1,15 +1,24 @@
 // One object: facts, health, labels, relations, events, YAML; live while it is open.
 
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { CUSTOM_OBJECT, GRAPH, type Graph, type ObjectDetail, type Owner, objectQuery, TOUCHED, type TouchedEvent } from '../api/documents.ts';
+import { useMemo, useRef, useState } from 'preact/hooks';
+import {
+  CUSTOM_OBJECT,
+  GRAPH,
+  type Graph,
+  type ObjectDetail,
+  type Owner,
+  objectQuery,
+  TOUCHED,
+  type TouchedEvent,
+} from '../api/documents.ts';
 import { useLive } from '../api/live.ts';
 import { type QueryHandle, useQuery } from '../api/use_query.ts';
 import { GraphView } from '../graph/graph_view.tsx';
 import { kindOfResource } from '../kinds.ts';
-import { type ObjectId, objectIdOf } from '../object_id.ts';
 import { Events } from '../object/events.tsx';
 import { FactList, KindTables } from '../object/facts.tsx';
 import { YamlView } from '../object/yaml_view.tsx';
+import { type ObjectId, objectIdOf } from '../object_id.ts';
 import { Heading } from '../parts/heading.tsx';
 import { ClusterLink, ObjectLink } from '../parts/links.tsx';
 import { Empty, Loading, Notice, QueryNotices } from '../parts/notices.tsx';
@@ -74,25 +83,15 @@ export function ObjectView({ id }: { id: ObjectId }) {
           <div class="object">
             <aside aria-label="Facts">
               <Facts id={id} object={object} />
-              <Pairs title="Labels" pairs={object.labels} hrefOf={(label) => href('objects', { labels: label, cluster })} />
+              <Pairs
+                title="Labels"
+                pairs={object.labels}
+                hrefOf={(label) => href('objects', { labels: label, cluster })}
+              />
               <Pairs title="Annotations" pairs={object.annotations} />
             </aside>
             <div class="object-main">
-              <section aria-label="Relations">
-                <div class="toolbar">
-                  <h2>Relations</h2>
-                  <label for="graph-depth">Depth</label>
-                  <select id="graph-depth" value={depth} onChange={(event) => setDepth(Number(event.currentTarget.value))}>
-                    {[1, 2, 3, 4].map((each) => (
-                      <option key={each} value={each}>
-                        {each}
-                      </option>
-                    ))}
-                  </select>
-                </div>
-                <QueryNotices query={graph} />
-                <RelationGraph graph={graph.data?.resourceGraph ?? null} gone={gone.at !== null} loading={graph.loading} />
-              </section>
+              <Relations graph={graph} depth={depth} onDepth={setDepth} gone={gone.at !== null} />
               <KindTables object={object} />
               <Events events={object.events} />
             </div>
@@ -104,18 +103,48 @@ export function ObjectView({ id }: { id: ObjectId }) {
   );
 }
 
-function RelationGraph({ graph, gone, loading }: { graph: Graph | null; gone: boolean; loading: boolean }) {
-  const [last, setLast] = useState<Graph | null>(null);
-  // The same graph in a new answer is not drawn again.
-  const text = JSON.stringify(graph);
-  const stable = useMemo(() => JSON.parse(text) as Graph | null, [text]);
-  useEffect(() => {
-    if (stable) setLast(stable);
-  }, [stable]);
-  const shown = stable ?? last;
-  if (shown) return <GraphView graph={shown} />;
-  if (loading) return <div class="graph-frame" aria-busy="true" />;
-  return gone ? null : <p class="faint">Its relations are not known.</p>;
+interface RelationsProps {
+  graph: QueryHandle<{ resourceGraph: Graph | null }>;
+  depth: number;
+  onDepth(depth: number): void;
+  gone: boolean;
+}
+
+function Relations({ graph, depth, onDepth, gone }: RelationsProps) {
+  const [asList, setAsList] = useState(false);
+  const shown = useLastGraph(graph.data?.resourceGraph ?? null);
+  return (
+    <section aria-label="Relations">
+      <div class="toolbar">
+        <h2>Relations</h2>
+        <label for="graph-depth">Depth</label>
+        <select id="graph-depth" value={depth} onChange={(event) => onDepth(Number(event.currentTarget.value))}>
+          {[1, 2, 3, 4].map((each) => (
+            <option key={each} value={each}>
+              {each}
+            </option>
+          ))}
+        </select>
+        <button type="button" class="button" aria-pressed={asList} onClick={() => setAsList(!asList)}>
+          As a list
+        </button>
+      </div>
+      <QueryNotices query={graph} />
+      {shown && <GraphView graph={shown} asList={asList} />}
+      {!shown && graph.loading && <div class="graph-frame" aria-busy="true" />}
+      {!shown && !graph.loading && !gone && <p class="faint">Its relations are not known.</p>}
+    </section>
+  );
+}
+
+/** The last graph that there was. The same graph in a new answer is the same value, and is not laid out again. */
+function useLastGraph(graph: Graph | null): Graph | null {
+  const last = useRef<{ graph: Graph; text: string } | null>(null);
+  return useMemo(() => {
+    const text = JSON.stringify(graph);
+    if (graph && text !== last.current?.text) last.current = { graph, text };
+    return last.current?.graph ?? null;
+  }, [graph]);
 }
 
 /** The owners, the topmost first, and where the object lies. */
@@ -175,7 +204,11 @@ function Facts({ id, object }: { id: ObjectId; object: ObjectDetail }) {
           <div class="fact">
             <dt>Managed by</dt>
             <dd>
-              {managedBy.resource ? <ObjectLink object={managedBy.resource} withKind /> : `${managedBy.kind} ${managedBy.name}`}
+              {managedBy.resource ? (
+                <ObjectLink object={managedBy.resource} withKind />
+              ) : (
+                `${managedBy.kind} ${managedBy.name}`
+              )}
               <div class="sub">{managedBy.tool.toLowerCase().replaceAll('_', ' ')}</div>
             </dd>
           </div>
@@ -205,7 +238,15 @@ function Facts({ id, object }: { id: ObjectId; object: ObjectDetail }) {
 
 const SHOWN_PAIRS = 12;
 
-function Pairs({ title, pairs, hrefOf }: { title: string; pairs: Record<string, string>; hrefOf?: (pair: string) => string }) {
+function Pairs({
+  title,
+  pairs,
+  hrefOf,
+}: {
+  title: string;
+  pairs: Record<string, string>;
+  hrefOf?: (pair: string) => string;
+}) {
   const [all, setAll] = useState(false);
   const entries = Object.entries(pairs ?? {});
   if (entries.length === 0) return null;
@@ -217,7 +258,11 @@ function Pairs({ title, pairs, hrefOf }: { title: string; pairs: Record<string, 
         {shown.map(([key, value]) => (
           <li key={key}>
             <span class="pair-key">{key}</span>
-            {hrefOf ? <a href={hrefOf(`${key}=${value}`)}>{value || '(empty)'}</a> : <span class="pair-value">{value}</span>}
+            {hrefOf ? (
+              <a href={hrefOf(`${key}=${value}`)}>{value || '(empty)'}</a>
+            ) : (
+              <span class="pair-value">{value}</span>
+            )}
           </li>
         ))}
       </ul>
@@ -231,7 +276,10 @@ function Pairs({ title, pairs, hrefOf }: { title: string; pairs: Record<string, 
 }
 
 /** Since when an object that was shown is no longer there, and what it last was. */
-function useGone(detail: QueryHandle<{ object: ObjectDetail | null }>): { at: number | null; last: ObjectDetail | null } {
+function useGone(detail: QueryHandle<{ object: ObjectDetail | null }>): {
+  at: number | null;
+  last: ObjectDetail | null;
+} {
   const last = useRef<ObjectDetail | null>(null);
   const at = useRef<number | null>(null);
   const object = detail.data?.object ?? null;
@@ -248,13 +296,14 @@ function useGone(detail: QueryHandle<{ object: ObjectDetail | null }>): { at: nu
  * Asks again when the object, an event about it, or something in its graph changes. There is no subscription to one
  * object: what is heard is the namespace, or, of a cluster-scoped object, its kind.
  */
-function useTouched(id: ObjectId, detail: QueryHandle<unknown>, graph: QueryHandle<{ resourceGraph: Graph | null }>): void {
+function useTouched(
+  id: ObjectId,
+  detail: QueryHandle<unknown>,
+  graph: QueryHandle<{ resourceGraph: Graph | null }>,
+): void {
   const self = `${id.resource}/${id.cluster}:${id.namespace ?? ''}:${id.name}`;
   const around = useRef(new Set<string>());
-  around.current = useMemo(
-    () => new Set(graph.data?.resourceGraph?.nodes.map((node) => node.id) ?? []),
-    [graph.data],
-  );
+  around.current = useMemo(() => new Set(graph.data?.resourceGraph?.nodes.map((node) => node.id) ?? []), [graph.data]);
   const both = () => {
     detail.refresh();
     graph.refresh();

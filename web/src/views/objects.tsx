@@ -3,6 +3,8 @@
 import { type HealthStatus, type Listed, OBJECTS, type ObjectsAnswer } from '../api/documents.ts';
 import { useHealthEvents } from '../api/use_health_events.ts';
 import { useQuery } from '../api/use_query.ts';
+import { WORKLOADS } from '../kinds.ts';
+import { placeOf } from '../object_id.ts';
 import { Choice, HealthChoice } from '../parts/filters.tsx';
 import { Heading } from '../parts/heading.tsx';
 import { ClusterLink, ObjectLink } from '../parts/links.tsx';
@@ -10,16 +12,14 @@ import { Empty, Loading, QueryNotices } from '../parts/notices.tsx';
 import { Pager } from '../parts/pager.tsx';
 import { ObjectStatus } from '../parts/status.tsx';
 import { Age } from '../parts/time.tsx';
-import { WORKLOADS } from '../kinds.ts';
-import { placeOf } from '../object_id.ts';
 import { go, href } from '../router.ts';
 
 const PAGE = 100;
 const OFFERED: HealthStatus[] = ['DEGRADED', 'MISSING', 'PROGRESSING', 'UNKNOWN', 'SUSPENDED', 'HEALTHY'];
 
 const ORDERS: Record<string, [label: string, order: { field: string; direction: string }]> = {
-  cluster: ['Cluster', { field: 'CLUSTER', direction: 'ASC' }],
   health: ['Worst first', { field: 'HEALTH', direction: 'DESC' }],
+  cluster: ['Cluster', { field: 'CLUSTER', direction: 'ASC' }],
   newest: ['Newest first', { field: 'CREATED_AT', direction: 'DESC' }],
   name: ['Name', { field: 'NAME', direction: 'ASC' }],
   kind: ['Kind', { field: 'KIND', direction: 'ASC' }],
@@ -39,7 +39,7 @@ export function ObjectsView({ params }: { params: URLSearchParams }) {
     namespaces: list(params.get('namespace')),
   };
   const filter = { ...any, health: chosen.length > 0 ? chosen : undefined };
-  const order = ORDERS[params.get('order') ?? 'cluster'] ?? ORDERS['cluster'];
+  const order = ORDERS[params.get('order') ?? 'health'] ?? ORDERS.health;
   const variables = { filter, any, order: order?.[1], first: PAGE, after };
   const objects = useQuery<ObjectsAnswer>(OBJECTS, variables, 15_000);
   useHealthEvents(params.get('cluster'), params.get('namespace'), objects.refresh);
@@ -77,12 +77,34 @@ export function ObjectsView({ params }: { params: URLSearchParams }) {
             onChange={(event) => change('labels')(event.currentTarget.value)}
           />
         </div>
-        <Choice label="Kind" all="All kinds" value={kind ?? ''} counts={answer?.resources.byKind ?? []} onChange={change('kind')} />
-        <Choice label="Cluster" all="All clusters" value={params.get('cluster') ?? ''} counts={answer?.resources.byCluster ?? []} onChange={change('cluster')} />
-        <Choice label="Namespace" all="All namespaces" value={params.get('namespace') ?? ''} counts={answer?.resources.byNamespace ?? []} onChange={change('namespace')} />
+        <Choice
+          label="Kind"
+          all="All kinds"
+          value={kind ?? ''}
+          counts={answer?.resources.byKind ?? []}
+          onChange={change('kind')}
+        />
+        <Choice
+          label="Cluster"
+          all="All clusters"
+          value={params.get('cluster') ?? ''}
+          counts={answer?.resources.byCluster ?? []}
+          onChange={change('cluster')}
+        />
+        <Choice
+          label="Namespace"
+          all="All namespaces"
+          value={params.get('namespace') ?? ''}
+          counts={answer?.resources.byNamespace ?? []}
+          onChange={change('namespace')}
+        />
         <div class="field">
           <label for="objects-order">Order</label>
-          <select id="objects-order" value={params.get('order') ?? 'cluster'} onChange={(event) => change('order')(event.currentTarget.value)}>
+          <select
+            id="objects-order"
+            value={params.get('order') ?? 'health'}
+            onChange={(event) => change('order')(event.currentTarget.value)}
+          >
             {Object.entries(ORDERS).map(([key, [label]]) => (
               <option key={key} value={key}>
                 {label}
@@ -90,7 +112,12 @@ export function ObjectsView({ params }: { params: URLSearchParams }) {
             ))}
           </select>
         </div>
-        <HealthChoice offered={OFFERED} chosen={chosen} counts={answer?.any.byHealth ?? []} onChange={(health) => go(to({ health: health.join() }))} />
+        <HealthChoice
+          offered={OFFERED}
+          chosen={chosen}
+          counts={answer?.any.byHealth ?? []}
+          onChange={(health) => go(to({ health: health.join() }))}
+        />
       </div>
       <QueryNotices query={objects} />
       {answer === null && objects.failure === null && objects.loading && <Loading rows={12} />}
@@ -101,7 +128,7 @@ export function ObjectsView({ params }: { params: URLSearchParams }) {
       )}
       {answer && answer.resources.nodes.length > 0 && (
         <div class={objects.outdated ? 'table-frame outdated' : 'table-frame'} aria-busy={objects.outdated}>
-          <table>
+          <table class="stack">
             <caption class="hidden">Objects</caption>
             <thead>
               <tr>
