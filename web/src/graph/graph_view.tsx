@@ -161,16 +161,27 @@ function BoxLink({ box, isRoot, onOpen, onLight }: BoxLinkProps) {
   const unwell = box.health.status !== 'HEALTHY';
   const place = placeOf(box.id).namespace;
   const state = unwell ? (box.health.reason ?? wordOf(box.health.status)) : null;
-  const label = `${group ? box.name : `${box.kind} ${box.name}`}, ${wordOf(box.health.status)}${box.health.reason ? `, ${box.health.reason}` : ''}${group ? ', open' : ''}`;
+  const label = [
+    group ? box.name : `${box.kind} ${box.name}`,
+    [wordOf(box.health.status), box.health.reason].filter(Boolean).join(', '),
+    ...(group ? ['Open to see each', ...box.members.slice(0, 8).map((node) => node.name)] : [place]),
+  ]
+    .filter(Boolean)
+    .join('\n');
   return (
     <a
       href={group ? '#' : objectHref(box.id)}
+      role={group ? 'button' : undefined}
       data-box={box.id}
       class={`box ${tone} ${isRoot ? 'root' : ''}`}
-      aria-label={label}
       aria-current={isRoot ? 'true' : undefined}
       onClick={(event) => {
         if (!group) return;
+        event.preventDefault();
+        onOpen(box.id);
+      }}
+      onKeyDown={(event) => {
+        if (!group || event.key !== ' ') return;
         event.preventDefault();
         onOpen(box.id);
       }}
@@ -179,9 +190,7 @@ function BoxLink({ box, isRoot, onOpen, onLight }: BoxLinkProps) {
       onFocus={() => onLight(box.id)}
       onBlur={() => onLight(null)}
     >
-      <title>
-        {group ? box.members.map((node) => node.name).join('\n') : [box.name, place].filter(Boolean).join('\n')}
-      </title>
+      <title>{label}</title>
       {group && <rect class="box-behind" x={box.x + 5} y={box.y + 5} width={BOX.width} height={BOX.height} rx={6} />}
       <rect class="box-ground" x={box.x} y={box.y} width={BOX.width} height={BOX.height} rx={6} />
       <rect class="box-tone" x={box.x + 1} y={box.y + 6} width={4} height={BOX.height - 12} rx={2} />

@@ -10,10 +10,15 @@ export function Notice({ tone, children }: { tone: 'info' | 'warn' | 'bad'; chil
   return <div class={`notice ${tone}`}>{children}</div>;
 }
 
+/** Of a cluster that is away every field complains: once is enough. */
+const keyOf = ({ message, extensions }: Problem) =>
+  extensions?.cluster ? `${extensions.cluster} ${extensions.code}` : message;
+
 /** The errors beside the data, each with its cluster. */
 export function Problems({ problems, refused = false }: { problems: Problem[]; refused?: boolean }) {
   if (problems.length === 0) return null;
-  const shown = problems.slice(0, 8);
+  const distinct = [...new Map(problems.map((problem) => [keyOf(problem), problem])).values()];
+  const shown = distinct.slice(0, 8);
   return (
     <Notice tone={refused ? 'bad' : 'warn'}>
       <p>
@@ -21,14 +26,14 @@ export function Problems({ problems, refused = false }: { problems: Problem[]; r
       </p>
       <ul>
         {shown.map((problem) => (
-          <li key={problem.message + problem.path?.join('.')}>
+          <li key={keyOf(problem)}>
             {problem.extensions?.cluster && <strong>{problem.extensions.cluster}: </strong>}
             {problem.message}
             {problem.extensions?.code && <code> {problem.extensions.code}</code>}
           </li>
         ))}
       </ul>
-      {problems.length > shown.length && <p>… and {problems.length - shown.length} more.</p>}
+      {distinct.length > shown.length && <p>… and {distinct.length - shown.length} more.</p>}
     </Notice>
   );
 }

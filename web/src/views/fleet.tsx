@@ -227,7 +227,7 @@ function ClusterTable({ rows, sort, hrefOf }: { rows: Row[]; sort: SortKey; href
   );
   return (
     <div class="table-frame">
-      <table class="stack">
+      <table class="stack fleet">
         <caption class="hidden">Clusters with their state, freshness and counts</caption>
         <thead>
           <tr>
@@ -329,7 +329,7 @@ function Watches({ watches }: { watches: Map<WatchState, number> }) {
           {watches.get(state)} {watchWord(state).toLowerCase()} ·{' '}
         </span>
       ))}
-      <span>{live} kinds live</span>
+      {live > 0 || faults.length === 0 ? <span>{live} kinds live</span> : <span>none live</span>}
     </>
   );
 }

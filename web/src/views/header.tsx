@@ -30,7 +30,13 @@ export function Header({ view, onSearch }: { view: string; onSearch(): void }) {
           Explorer <OutIcon />
         </a>
       </nav>
-      <button type="button" class="search-button" onClick={onSearch} aria-label="Search" aria-keyshortcuts="/ Control+K">
+      <button
+        type="button"
+        class="search-button"
+        onClick={onSearch}
+        aria-label="Search"
+        aria-keyshortcuts="/ Control+K"
+      >
         <SearchIcon />
         <span class="search-hint">Search</span>
         <kbd>/</kbd>

@@ -128,7 +128,7 @@ export function ObjectsView({ params }: { params: URLSearchParams }) {
       )}
       {answer && answer.resources.nodes.length > 0 && (
         <div class={objects.outdated ? 'table-frame outdated' : 'table-frame'} aria-busy={objects.outdated}>
-          <table class="stack">
+          <table class="stack objects">
             <caption class="hidden">Objects</caption>
             <thead>
               <tr>
