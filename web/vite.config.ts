@@ -11,6 +11,8 @@ export default defineConfig({
   build: {
     target: 'es2022',
     manifest: true,
+    // The texts that the licences of what is bundled want to be passed on.
+    license: { fileName: 'licenses.md' },
     modulePreload: { polyfill: false },
     // A data: URL would need its own exception in the Content-Security-Policy.
     assetsInlineLimit: 0,

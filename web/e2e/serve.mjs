@@ -16,6 +16,7 @@ const TYPES = {
   '.css': 'text/css; charset=utf-8',
   '.svg': 'image/svg+xml',
   '.ttf': 'font/ttf',
+  '.md': 'text/markdown; charset=utf-8',
 };
 
 const policy = (style, more = []) =>

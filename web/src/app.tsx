@@ -39,6 +39,10 @@ export function App() {
       <main id="main" tabIndex={-1}>
         <View route={route} />
       </main>
+      <footer>
+        <a href="explorer.html">GraphQL explorer</a>
+        <a href="licenses.md">Licences</a>
+      </footer>
       {searching && <Palette onClose={() => setSearching(false)} />}
     </>
   );

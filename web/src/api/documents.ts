@@ -1,6 +1,6 @@
 // Every document that the page sends, and the shape of its answers. A test validates them against the schema.
 
-import { fieldOf, KINDS, type Kind, WORKLOADS } from '../kinds.ts';
+import { fieldOf, KINDS, type Kind } from '../kinds.ts';
 import type { Named } from '../object_id.ts';
 
 export type HealthStatus = 'HEALTHY' | 'SUSPENDED' | 'PROGRESSING' | 'UNKNOWN' | 'MISSING' | 'DEGRADED';
@@ -35,7 +35,6 @@ export interface Counts {
 /** What is not as it is wanted, the worst first. */
 export const UNHEALTHY: readonly HealthStatus[] = ['DEGRADED', 'MISSING', 'PROGRESSING'];
 
-const workloads = JSON.stringify(WORKLOADS);
 const perCluster = '{ totalCount facets(by: CLUSTER, first: 1000) { value count } }';
 
 // --- the fleet ------------------------------------------------------------------------------------------------
@@ -54,22 +53,26 @@ export interface FleetCluster {
 export interface Fleet {
   clusters: FleetCluster[];
   watches: { id: string; freshness: Pick<Freshness, 'kind' | 'state'>[] }[];
-  pods: Counts;
-  workloads: Counts;
+  /** Missing where the server does not watch the kind. */
+  pods?: Counts;
+  workloads?: Counts;
   degraded: Counts;
   progressing: Counts;
 }
 
-/** `$watches`: the clusters whose watches are wanted; all if null. Of 1,000 clusters they would be the bulk. */
-export const FLEET = `query Fleet($watches: [String!]) {
+/**
+ * `$watches`: the clusters whose watches are wanted; all if null. Of 1,000 clusters they would be the bulk.
+ * `$workloads`: the kinds that are counted as such. A server that does not watch one of them refuses the whole query.
+ */
+export const FLEET = `query Fleet($watches: [String!], $workloads: [String!], $anyPods: Boolean!, $anyWorkloads: Boolean!) {
   clusters {
     id name environment region version nodeCount
     status { ready message }
     health { status lastContact latencyMs message }
   }
   watches: clusters(filter: {ids: $watches}) { id freshness { kind state } }
-  pods: resources(first: 0, filter: {kinds: ["pods"]}) ${perCluster}
-  workloads: resources(first: 0, filter: {kinds: ${workloads}}) ${perCluster}
+  pods: resources(first: 0, filter: {kinds: ["pods"]}) @include(if: $anyPods) ${perCluster}
+  workloads: resources(first: 0, filter: {kinds: $workloads}) @include(if: $anyWorkloads) ${perCluster}
   degraded: resources(first: 0, filter: {health: [DEGRADED, MISSING]}) ${perCluster}
   progressing: resources(first: 0, filter: {health: [PROGRESSING]}) ${perCluster}
 }`;

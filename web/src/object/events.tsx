@@ -8,7 +8,7 @@ const FIRST = 15;
 const lastSeen = (event: ObjectEvent) => Date.parse(event.lastTimestamp ?? event.firstTimestamp ?? '') || 0;
 
 /** The Kubernetes events about an object, the newest first. */
-export function Events({ events }: { events: ObjectEvent[] }) {
+export function Events({ events, known }: { events: ObjectEvent[]; known: boolean }) {
   const [all, setAll] = useState(false);
   const newest = [...events].sort((a, b) => lastSeen(b) - lastSeen(a));
   const shown = all ? newest : newest.slice(0, FIRST);
@@ -16,7 +16,9 @@ export function Events({ events }: { events: ObjectEvent[] }) {
     <section aria-label="Events">
       <h2>Events</h2>
       {events.length === 0 ? (
-        <p class="faint">None. Kubernetes forgets events after an hour, if not told otherwise.</p>
+        <p class="faint">
+          {known ? 'None. Kubernetes forgets events after an hour, if not told otherwise.' : 'They are not known.'}
+        </p>
       ) : (
         <div class="table-frame">
           <table class="stack">

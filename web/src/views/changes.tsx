@@ -9,12 +9,13 @@ import { useQuery } from '../api/use_query.ts';
 import { add, EMPTY, type Entry, type Journal, pause, resume } from '../changes/journal.ts';
 import { KINDS } from '../kinds.ts';
 import { placeOf } from '../object_id.ts';
+import { formatAge } from '../parts/age.ts';
 import { Heading } from '../parts/heading.tsx';
 import { PauseIcon, PlayIcon } from '../parts/icons.tsx';
 import { ObjectLink } from '../parts/links.tsx';
 import { Empty, Problems } from '../parts/notices.tsx';
 import { ObjectStatus } from '../parts/status.tsx';
-import { formatAge, formatClock } from '../parts/time.tsx';
+import { formatClock } from '../parts/time.tsx';
 import { go, href } from '../router.ts';
 
 /** Events that come within this time are drawn at once. */

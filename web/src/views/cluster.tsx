@@ -11,10 +11,11 @@ import {
 } from '../api/documents.ts';
 import { useLive } from '../api/live.ts';
 import { useQuery } from '../api/use_query.ts';
+import { formatAge } from '../parts/age.ts';
 import { Heading } from '../parts/heading.tsx';
 import { Empty, Loading, Notice, QueryNotices } from '../parts/notices.tsx';
 import { ClusterStatus, Mark, toneOf, WatchStatus, wordOf } from '../parts/status.tsx';
-import { Age, formatAge } from '../parts/time.tsx';
+import { Age } from '../parts/time.tsx';
 import { href } from '../router.ts';
 
 export function ClusterView({ id }: { id: string }) {

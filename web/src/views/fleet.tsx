@@ -10,7 +10,8 @@ import {
   type WatchState,
 } from '../api/documents.ts';
 import { useLive } from '../api/live.ts';
-import { useQuery } from '../api/use_query.ts';
+import { type QueryState, useQuery } from '../api/use_query.ts';
+import { KINDS, WORKLOADS } from '../kinds.ts';
 import { Heading } from '../parts/heading.tsx';
 import { Empty, Loading, QueryNotices } from '../parts/notices.tsx';
 import { ClusterStatus, Mark, type Tone, watchWord } from '../parts/status.tsx';
@@ -29,6 +30,9 @@ interface Row {
   degraded: number;
   progressing: number;
 }
+
+/** What is counted in each cluster, as far as the server watches it. */
+const COUNTED = ['pods', ...WORKLOADS];
 
 type SortKey = 'state' | 'name' | 'version' | 'nodes' | 'pods' | 'workloads';
 
@@ -58,7 +62,7 @@ function notLive(row: Row): number {
 type WatchesByCluster = Map<string, Fleet['watches'][number]['freshness']>;
 
 function rowsOf(fleet: Fleet, known: WatchesByCluster): Row[] {
-  const counts = (of: Counts) => new Map(of.facets.map((facet) => [facet.value, facet.count]));
+  const counts = (of: Counts | undefined) => new Map(of?.facets.map((facet) => [facet.value, facet.count]));
   const [pods, workloads] = [counts(fleet.pods), counts(fleet.workloads)];
   const [degraded, progressing] = [counts(fleet.degraded), counts(fleet.progressing)];
   for (const cluster of fleet.watches) known.set(cluster.id, cluster.freshness);
@@ -89,7 +93,16 @@ export function FleetView({ params }: { params: URLSearchParams }) {
 
   const [watched, setWatched] = useState<string[] | null>(null);
   const known = useRef<WatchesByCluster>(new Map()).current;
-  const fleet = useQuery<Fleet>(FLEET, { watches: watched }, watched === null ? 5_000 : 15_000);
+  const [counted, setCounted] = useState<string[]>(COUNTED);
+  const workloads = counted.filter((kind) => kind !== 'pods');
+  const variables = {
+    watches: watched,
+    workloads,
+    anyPods: counted.includes('pods'),
+    anyWorkloads: workloads.length > 0,
+  };
+  const fleet = useQuery<Fleet>(FLEET, variables, watched === null ? 5_000 : 15_000);
+  useCountedKinds(fleet, counted, setCounted);
   useLive(CLUSTER_EVENTS, {}, { next: fleet.refresh, missed: fleet.refresh });
 
   const rows = useMemo(() => {
@@ -152,6 +165,23 @@ export function FleetView({ params }: { params: URLSearchParams }) {
   );
 }
 
+/** Where the server refuses to count a kind that it does not watch, asks which it watches, and counts those. */
+function useCountedKinds(fleet: QueryState<Fleet>, counted: string[], setCounted: (kinds: string[]) => void): void {
+  const [restricted, setRestricted] = useState(false);
+  const { data, problems } = fleet;
+  const refused = data === null && problems.some((problem) => problem.extensions?.code === 'BAD_USER_INPUT');
+  useEffect(() => {
+    if (refused && !restricted) {
+      setRestricted(true);
+      setCounted([]);
+    } else if (data && restricted && counted.length === 0) {
+      const watched = new Set(data.watches.flatMap(({ freshness }) => freshness.map(({ kind }) => kind)));
+      const known = KINDS.filter(({ type, resource }) => watched.has(type) && COUNTED.includes(resource));
+      if (known.length > 0) setCounted(known.map(({ resource }) => resource));
+    }
+  }, [refused, restricted, data, counted, setCounted]);
+}
+
 function Summary({ fleet }: { fleet: Fleet | null }) {
   const unwell = fleet?.clusters.filter((cluster) => cluster.health.status !== 'HEALTHY').length;
   const nodes = fleet?.clusters.reduce((sum, cluster) => sum + cluster.nodeCount, 0);
@@ -176,8 +206,8 @@ function Summary({ fleet }: { fleet: Fleet | null }) {
         tone={toneFor(fleet?.progressing.totalCount, 'warn')}
       />
       <Figure label="Nodes" value={nodes} to={href('objects', { kind: 'Node' })} />
-      <Figure label="Workloads" value={fleet?.workloads.totalCount} to={href('objects', { kind: 'workloads' })} />
-      <Figure label="Pods" value={fleet?.pods.totalCount} to={href('objects', { kind: 'Pod' })} />
+      <Figure label="Workloads" value={fleet?.workloads?.totalCount} to={href('objects', { kind: 'workloads' })} />
+      <Figure label="Pods" value={fleet?.pods?.totalCount} to={href('objects', { kind: 'Pod' })} />
     </dl>
   );
 }

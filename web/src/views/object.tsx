@@ -19,11 +19,12 @@ import { Events } from '../object/events.tsx';
 import { FactList, KindTables } from '../object/facts.tsx';
 import { YamlView } from '../object/yaml_view.tsx';
 import { type ObjectId, objectIdOf } from '../object_id.ts';
+import { formatAge } from '../parts/age.ts';
 import { Heading } from '../parts/heading.tsx';
 import { ClusterLink, ObjectLink } from '../parts/links.tsx';
 import { Empty, Loading, Notice, QueryNotices } from '../parts/notices.tsx';
 import { ObjectStatus, watchWord } from '../parts/status.tsx';
-import { Age, formatAge, formatClock } from '../parts/time.tsx';
+import { Age, formatClock } from '../parts/time.tsx';
 import { href } from '../router.ts';
 
 /** Objects that are drawn at most. */
@@ -93,7 +94,10 @@ export function ObjectView({ id }: { id: ObjectId }) {
             <div class="object-main">
               <Relations graph={graph} depth={depth} onDepth={setDepth} gone={gone.at !== null} />
               <KindTables object={object} />
-              <Events events={object.events} />
+              <Events
+                events={object.events}
+                known={!detail.problems.some((problem) => problem.path?.includes('events'))}
+              />
             </div>
           </div>
           <YamlView yaml={object.yaml} />
