@@ -1,0 +1,74 @@
+// What is known of the way to the server: whether it answers, whether the event stream stands, and how far its
+// clock is from ours.
+
+import { createStore } from './store.ts';
+
+/**
+ * ```text
+ *  idle ──subscribe──▶ connecting ──ack──▶ live ──closed──▶ waiting ──timer, or retryNow──▶ connecting
+ * ```
+ */
+export type LiveState = 'idle' | 'connecting' | 'live' | 'waiting';
+
+export interface Connection {
+  live: LiveState;
+  /** When the next attempt to connect begins, while `waiting`. */
+  retryAt: number | null;
+  /** Whether the last request got an answer. */
+  answers: boolean;
+  /** Since when it gets none. */
+  silentSince: number | null;
+}
+
+export const connection = createStore<Connection>({ live: 'idle', retryAt: null, answers: true, silentSince: null });
+
+let skew = 0;
+
+/** The server's time, by its `Date` headers: ages must not depend on the clock of who looks. */
+export const serverNow = (): number => Date.now() + skew;
+
+export function noteAnswer(date: string | null): void {
+  const theirs = date === null ? Number.NaN : Date.parse(date);
+  if (!Number.isNaN(theirs)) {
+    // The header has whole seconds: only a difference beyond that, and beyond the way there and back, is one.
+    const difference = theirs + 500 - Date.now();
+    skew = Math.abs(difference) > 2_000 ? difference : 0;
+  }
+  if (!connection.get().answers) connection.set({ answers: true, silentSince: null });
+}
+
+export function noteFailure(): void {
+  if (connection.get().answers) connection.set({ answers: false, silentSince: Date.now() });
+}
+
+const impatient = new Set<() => void>();
+
+/** Ends all waiting for a next attempt. */
+export function retryNow(): void {
+  for (const wake of [...impatient]) wake();
+}
+
+/** Waits before attempt number `attempt` (from 0): 1 s, 2 s, 4 s … 30 s, spread so that pages do not come at once. */
+export function backoffMs(attempt: number): number {
+  return Math.min(30_000, 1_000 * 2 ** attempt) * (0.75 + Math.random() / 2);
+}
+
+/** Resolves after `ms`, or when `retryNow` is called; rejects never. `cancel` ends it without a result. */
+export function patientWait(ms: number): { done: Promise<void>; cancel: () => void } {
+  let wake = () => {};
+  const done = new Promise<void>((resolve) => {
+    const timer = setTimeout(() => wake(), ms);
+    wake = () => {
+      clearTimeout(timer);
+      impatient.delete(wake);
+      resolve();
+    };
+    impatient.add(wake);
+  });
+  return {
+    done,
+    cancel: () => impatient.delete(wake),
+  };
+}
+
+addEventListener('online', retryNow);

@@ -1,0 +1,84 @@
+// Subscriptions: all of the page share one WebSocket, which is opened for the first and closed after the last.
+
+import { createClient } from 'graphql-ws';
+import { useEffect, useRef } from 'preact/hooks';
+import { backoffMs, connection, patientWait } from './connection.ts';
+import { endpoint, type Problem, type Variables } from './request.ts';
+
+export interface LiveSink<T> {
+  next(data: T): void;
+  /** The connection was lost for so many milliseconds and stands again: what happened in between is not told. */
+  missed(ms: number): void;
+  /** The server refused the subscription. */
+  refused?(problems: Problem[]): void;
+}
+
+const resumed = new Set<(ms: number) => void>();
+let lostAt: number | null = null;
+
+const socketUrl = new URL(endpoint);
+socketUrl.protocol = socketUrl.protocol.replace('http', 'ws');
+
+const client = createClient({
+  url: socketUrl.href,
+  lazyCloseTimeout: 3_000,
+  retryAttempts: Number.POSITIVE_INFINITY,
+  shouldRetry: () => true,
+  retryWait: async (attempt) => {
+    const ms = backoffMs(attempt);
+    connection.set({ live: 'waiting', retryAt: Date.now() + ms });
+    await patientWait(ms).done;
+  },
+  on: {
+    connecting: () => connection.set({ live: 'connecting', retryAt: null }),
+    connected: () => {
+      connection.set({ live: 'live', retryAt: null });
+      if (lostAt === null) return;
+      const ms = Date.now() - lostAt;
+      lostAt = null;
+      for (const tell of [...resumed]) tell(ms);
+    },
+    closed: () => {
+      if (connection.get().live === 'live' && resumed.size > 0) lostAt = Date.now();
+      connection.set({ live: resumed.size > 0 ? 'connecting' : 'idle', retryAt: null });
+    },
+  },
+});
+
+/** Subscribes until the function that is returned is called. */
+export function subscribe<T>(query: string, variables: Variables, sink: LiveSink<T>): () => void {
+  const missed = (ms: number) => sink.missed(ms);
+  resumed.add(missed);
+  const stop = client.subscribe<T>(
+    { query, variables },
+    {
+      next: ({ data, errors }) => {
+        if (data) sink.next(data);
+        else if (errors) sink.refused?.(errors as unknown as Problem[]);
+      },
+      error: (problem) =>
+        sink.refused?.(Array.isArray(problem) ? problem : [{ message: 'The event stream was refused.' }]),
+      complete: () => {},
+    },
+  );
+  return () => {
+    resumed.delete(missed);
+    stop();
+  };
+}
+
+/** Subscribes while the component is shown, and anew when the document or its variables change. */
+export function useLive<T>(query: string | null, variables: Variables, sink: LiveSink<T>): void {
+  const latest = useRef(sink);
+  latest.current = sink;
+  const key = JSON.stringify(variables);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `key` stands for the variables
+  useEffect(() => {
+    if (query === null) return;
+    return subscribe<T>(query, variables, {
+      next: (data) => latest.current.next(data),
+      missed: (ms) => latest.current.missed(ms),
+      refused: (problems) => latest.current.refused?.(problems),
+    });
+  }, [query, key]);
+}

@@ -1,0 +1,76 @@
+import { useEffect, useState } from 'preact/hooks';
+import { parseObjectId } from './object_id.ts';
+import { Heading } from './parts/heading.tsx';
+import { Empty } from './parts/notices.tsx';
+import type { Route } from './router.ts';
+import { useRoute } from './router.ts';
+import { BrokenView } from './views/broken.tsx';
+import { ChangesView } from './views/changes.tsx';
+import { ClusterView } from './views/cluster.tsx';
+import { FleetView } from './views/fleet.tsx';
+import { Header } from './views/header.tsx';
+import { ObjectView } from './views/object.tsx';
+import { ObjectsView } from './views/objects.tsx';
+import { Palette } from './views/palette.tsx';
+
+export function App() {
+  const route = useRoute();
+  const [searching, setSearching] = useState(false);
+
+  useEffect(() => {
+    const pressed = (event: KeyboardEvent) => {
+      const typing = event.target instanceof HTMLElement && event.target.closest('input, select, textarea, dialog');
+      const slash = event.key === '/' && !typing && !event.ctrlKey && !event.metaKey && !event.altKey;
+      const ctrlK = event.key.toLowerCase() === 'k' && (event.ctrlKey || event.metaKey) && !event.altKey;
+      if (!slash && !ctrlK) return;
+      event.preventDefault();
+      setSearching(true);
+    };
+    addEventListener('keydown', pressed);
+    return () => removeEventListener('keydown', pressed);
+  }, []);
+
+  return (
+    <>
+      <button type="button" class="skip" onClick={() => document.getElementById('main')?.focus()}>
+        Skip to the content
+      </button>
+      <Header view={route.view} onSearch={() => setSearching(true)} />
+      <main id="main" tabIndex={-1}>
+        <View route={route} />
+      </main>
+      <footer>
+        <a href="explorer.html">GraphQL explorer</a>
+        <a href="licenses.md">Licences</a>
+      </footer>
+      {searching && <Palette onClose={() => setSearching(false)} />}
+    </>
+  );
+}
+
+function View({ route }: { route: Route }) {
+  switch (route.view) {
+    case 'fleet':
+      return <FleetView params={route.params} />;
+    case 'broken':
+      return <BrokenView params={route.params} />;
+    case 'changes':
+      return <ChangesView params={route.params} />;
+    case 'objects':
+      return <ObjectsView params={route.params} />;
+    case 'cluster':
+      return <ClusterView key={route.id} id={route.id} />;
+    case 'object': {
+      const id = parseObjectId(route.id);
+      if (id) return <ObjectView key={route.id} id={id} />;
+    }
+  }
+  return (
+    <>
+      <Heading title="Not found" />
+      <Empty title="There is no such page.">
+        <a href="#/">To the fleet</a>
+      </Empty>
+    </>
+  );
+}
