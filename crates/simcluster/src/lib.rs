@@ -27,7 +27,7 @@ mod validate;
 
 pub use clock::Clock;
 pub use cluster::{
-    Cluster, ClusterOptions, DeleteOptions, Deletion, List, ListOptions, Part, Patch, Propagation, Seed,
+    AccessRequest, Cluster, ClusterOptions, DeleteOptions, Deletion, List, ListOptions, Part, Patch, Propagation, Seed,
     Snapshot, Subscription, User, VersionMatch, WatchEnd, WriteOptions,
 };
 pub use error::{ApiError, Cause};

@@ -60,6 +60,7 @@ pub(super) fn on_create(resource: &Resource, value: &mut Value, cause: &Cause) {
             value["metadata"]["annotations"]["deprecated.daemonset.template.generation"] = json!("1");
         }
         "jobs.batch" => job_selector(value, &cause.uid),
+        "horizontalpodautoscalers.autoscaling" => value["status"]["currentMetrics"] = Value::Null,
         _ => {}
     }
 }

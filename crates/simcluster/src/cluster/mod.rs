@@ -3,17 +3,23 @@
 //!
 //! ```text
 //!   write.rs   create, update          delete.rs   delete, finalizers       crd.rs      definitions become resources
-//!   patch.rs   the four patches        collect.rs  owners, namespaces       defaults.rs what the server fills in
-//!   list.rs    get, list, pages        watch.rs    subscriptions            users.rs    tokens
+//!   patch.rs   JSON, merge, strategic  apply.rs    server-side apply        defaults.rs what the server fills in
+//!   list.rs    get, list, pages        watch.rs    subscriptions            collect.rs  owners, namespaces
+//!   users.rs   tokens                  access.rs   RBAC                     scale.rs    the scale subresource
 //! ```
 
+mod access;
+mod apply;
 mod bootstrap;
+mod collect;
 mod crd;
 mod defaults;
 mod delete;
 mod list;
 mod patch;
 mod pod_defaults;
+mod scale;
+mod strategic;
 mod users;
 mod watch;
 mod write;
@@ -30,6 +36,7 @@ use crate::object::{Body, Key, Object, Slot, Template, Uid};
 use crate::resources::{BUILT_IN, Resource, Storage};
 use crate::store::{Event, EventKind, Store};
 
+pub use access::Request as AccessRequest;
 pub use delete::{DeleteOptions, Deletion, Propagation};
 pub use list::{List, ListOptions, VersionMatch};
 pub use patch::Patch;
@@ -48,6 +55,8 @@ pub struct ClusterOptions {
     pub history: usize,
     /// The bearer token of an administrator (`system:masters`).
     pub admin_token: String,
+    /// Collect garbage and empty deleted namespaces, as the controllers of a real cluster do.
+    pub collect: bool,
     /// As `/version` tells it.
     pub version: String,
 }
@@ -59,6 +68,7 @@ impl ClusterOptions {
             seed: 1,
             history: 4096,
             admin_token: format!("admin-of-{name}"),
+            collect: true,
             version: "v1.36.3".to_owned(),
         }
     }

@@ -313,7 +313,7 @@ impl Cluster {
         let current = state
             .get(resource, &Key::new(namespace, name))
             .ok_or_else(|| ApiError::not_found(resource, name))?;
-        self.replace(&mut state, resource, &current, value, options)
+        self.replace(&mut state, resource, &current, value, options, false)
     }
 
     /// Writes `new` (decoded, in the stored version) in place of `current`.
@@ -324,10 +324,11 @@ impl Cluster {
         current: &Arc<Object>,
         mut new: Value,
         options: &WriteOptions,
+        patched: bool,
     ) -> Result<Arc<Object>, ApiError> {
         let name = &*current.key.name;
         let mut old = current.value();
-        check_identity(resource, current, &new)?;
+        check_identity(resource, current, &new, patched)?;
         if let Some(metadata) = old["metadata"].as_object_mut() {
             metadata.remove("resourceVersion");
         }
@@ -414,11 +415,11 @@ impl Cluster {
 }
 
 /// The uid and resourceVersion that the writer believes in.
-fn check_identity(resource: &Resource, current: &Object, new: &Value) -> Result<(), ApiError> {
+fn check_identity(resource: &Resource, current: &Object, new: &Value, patched: bool) -> Result<(), ApiError> {
     let metadata = &new["metadata"];
     let name = &*current.key.name;
     let uid = text(metadata, "uid");
-    if !uid.is_empty() && Uid::parse(uid) != Some(current.uid) {
+    if !patched && !uid.is_empty() && Uid::parse(uid) != Some(current.uid) {
         let prefix = if resource.group.is_empty() { String::new() } else { format!("{}/", resource.group) };
         let path = format!("/registry/{prefix}{}/{}", resource.plural, current.key.path());
         return Err(ApiError::conflict(

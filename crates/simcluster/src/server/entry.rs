@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::answer::{self, Answer};
 use super::target::{Query, ResourceTarget, Target, verb};
 use super::{Shared, discovery, read, watch, write};
-use crate::cluster::{Cluster, User};
+use crate::cluster::{AccessRequest, Cluster, User};
 use crate::error::ApiError;
 use crate::resources::Resource;
 
@@ -49,6 +49,39 @@ fn caller(cluster: &Cluster, request: &Request<Incoming>) -> Result<User, ApiErr
     cluster.user_of(token.unwrap_or_default()).ok_or_else(ApiError::unauthorized)
 }
 
+fn authorize(cluster: &Cluster, user: &User, verb: &str, target: &ResourceTarget) -> Result<(), ApiError> {
+    let ResourceTarget { group, plural, subresource, namespace, name, .. } = target;
+    let request = AccessRequest {
+        verb: verb.to_owned(),
+        group: group.clone(),
+        resource: plural.clone(),
+        subresource: subresource.clone(),
+        // A namespace is in itself.
+        namespace: if plural == "namespaces" && group.is_empty() { name.clone() } else { namespace.clone() },
+        name: name.clone(),
+        path: None,
+    };
+    if cluster.allows(user, &request).is_some() {
+        return Ok(());
+    }
+    let place = match request.namespace.as_str() {
+        "" => "at the cluster scope".to_owned(),
+        namespace => format!("in the namespace \"{namespace}\""),
+    };
+    let what = if subresource.is_empty() { plural.clone() } else { format!("{plural}/{subresource}") };
+    let why = format!("User \"{}\" cannot {verb} resource \"{what}\" in API group \"{group}\" {place}", user.name);
+    Err(ApiError::forbidden(plural, group, name, &why))
+}
+
+fn authorize_path(cluster: &Cluster, user: &User, path: &str) -> Result<(), ApiError> {
+    let request = AccessRequest { verb: "get".to_owned(), path: Some(path.to_owned()), ..AccessRequest::default() };
+    if cluster.allows(user, &request).is_some() {
+        return Ok(());
+    }
+    let message = format!("forbidden: User \"{}\" cannot get path \"{path}\"", user.name);
+    Err(ApiError { details: Some(serde_json::Map::new()), ..ApiError::new(403, "Forbidden", message) })
+}
+
 async fn inside(
     shared: &Shared,
     cluster: Cluster,
@@ -61,7 +94,10 @@ async fn inside(
         request.headers().get(http::header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or("*/*").to_owned();
     let target = match Target::read(path) {
         Target::Resource(target) => target,
-        Target::Other(parts) => return Ok(discovery::answer(shared, &cluster, &parts, &accept)),
+        Target::Other(parts) => {
+            authorize_path(&cluster, &user, path)?;
+            return Ok(discovery::answer(shared, &cluster, &parts, &accept));
+        }
     };
     let query = Query::read(request.uri().query());
     let verb = verb(request.method(), &target, &query);
@@ -72,6 +108,7 @@ async fn inside(
             Ok(answer::plain(404, "404 page not found\n"))
         };
     };
+    authorize(&cluster, &user, verb, &target)?;
     let call = Call { cluster, resource, target, query, accept, user, cut: cut.clone() };
     if !call.target.subresource.is_empty() {
         return write::subresource(&call, verb, request).await;

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::answer::{self, Answer};
 use super::body;
 use super::entry::Call;
+use super::metrics;
 use crate::cluster::{List, ListOptions, VersionMatch};
 use crate::error::{ApiError, Cause};
 use crate::object::Object;
@@ -82,7 +83,7 @@ pub(crate) fn version(call: &Call) -> Result<Option<u64>, ApiError> {
         "" => Ok(None),
         text => text.parse().map(Some).map_err(|_| {
             let text_is = format!("resourceVersion: Invalid value: \"{text}\": strconv.ParseUint: parsing \"{text}\": invalid syntax");
-            ApiError::new(422, "Invalid", format!("invalid resource version: {text_is}"))
+            ApiError::bad_request(format!("invalid resource version: {text_is}"))
         }),
     }
 }
@@ -92,6 +93,9 @@ pub(crate) fn options_invalid(causes: &[Cause]) -> ApiError {
 }
 
 pub(crate) fn get(call: &Call) -> Result<Answer, ApiError> {
+    if let Some(answer) = metrics::answer(call) {
+        return answer;
+    }
     let form = Form::asked(&call.accept)?;
     let object = call.cluster.get(&call.resource, &call.target.namespace, &call.target.name)?;
     Ok(one(call, form, 200, &object))
@@ -133,6 +137,9 @@ fn version_match(call: &Call) -> Result<VersionMatch, ApiError> {
 }
 
 pub(crate) fn list(call: &Call) -> Result<Answer, ApiError> {
+    if let Some(answer) = metrics::answer(call) {
+        return answer;
+    }
     let form = Form::asked(&call.accept)?;
     if call.query.has("sendInitialEvents") {
         let cause = Cause::forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list");
@@ -170,7 +177,7 @@ pub(crate) fn write_list(call: &Call, form: Form, list: List) -> Answer {
         Form::Metadata => ("PartialObjectMetadataList".to_owned(), "meta.k8s.io/v1".to_owned()),
     };
     let mut metadata = json!({"resourceVersion": list.revision.to_string()});
-    if !list.continue_token.is_empty() {
+    if !list.continue_token.is_empty() || call.resource.is_custom() && form == Form::Whole {
         metadata["continue"] = json!(list.continue_token);
     }
     if let Some(remaining) = list.remaining {

@@ -39,7 +39,11 @@ impl Pair {
             .apiserver_arg("--disable-admission-plugins=ServiceAccount");
         let plane = ControlPlane::start(options).await.unwrap();
         let simulator = Simulator::start(SimulatorOptions::default()).await.unwrap();
-        let cluster = Cluster::new(ClusterOptions::named("differential"));
+        let cluster = Cluster::new(ClusterOptions {
+            // No controllers run beside the real one either.
+            collect: false,
+            ..ClusterOptions::named("differential")
+        });
         cluster.add_token("alice-token", simcluster::User::new("alice", &["devs"]));
         simulator.add(&cluster);
         let alice = plane.token("alice").unwrap();

@@ -19,6 +19,10 @@ pub fn all() -> Vec<(&'static str, Vec<Step>)> {
         ("namespaces", namespaces()),
         ("custom", custom()),
         ("kinds", kinds()),
+        ("strategic", strategic_merges()),
+        ("scale", scales()),
+        ("access", access()),
+        ("apply", applies()),
     ]
 }
 
@@ -374,4 +378,97 @@ fn kinds() -> Vec<Step> {
         steps.push(delete(format!("{path}/k")));
     }
     steps
+}
+
+fn deployment() -> serde_json::Value {
+    json!({"metadata": {"name": "d", "labels": {"a": "1"}}, "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "x"}}, "template": {"metadata": {"labels": {"app": "x"}}, "spec": {"containers": [{"name": "c", "image": "nginx:1", "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]}]}}}})
+}
+
+const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/default/deployments";
+
+fn strategic_merges() -> Vec<Step> {
+    let at = format!("{DEPLOYMENTS}/d");
+    let containers = |items: serde_json::Value| json!({"spec": {"template": {"spec": {"containers": items}}}});
+    vec![
+        post(DEPLOYMENTS, deployment()),
+        strategic(&at, containers(json!([{"name": "c", "image": "nginx:2"}]))),
+        strategic(&at, containers(json!([{"name": "side", "image": "s:1"}]))),
+        strategic(&at, containers(json!([{"name": "c", "env": [{"name": "B", "value": "3"}, {"name": "C", "value": "4"}]}]))),
+        strategic(&at, containers(json!([{"name": "c", "env": [{"name": "A", "$patch": "delete"}]}]))),
+        strategic(&at, containers(json!([{"name": "side", "$patch": "delete"}]))),
+        strategic(&at, containers(json!([{"$patch": "replace"}, {"name": "only", "image": "o:1"}]))),
+        strategic(&at, json!({"metadata": {"labels": {"a": null, "b": "2"}, "annotations": {"n": "1"}}})),
+        strategic(&at, json!({"metadata": {"finalizers": ["x.y/z"]}})),
+        strategic(&at, json!({"metadata": {"finalizers": ["x.y/w"]}})),
+        strategic(&at, json!({"metadata": {"$deleteFromPrimitiveList/finalizers": ["x.y/z", "x.y/w"]}})),
+        strategic(&at, json!({"spec": {"strategy": {"$retainKeys": ["type"], "type": "Recreate"}}})),
+        strategic(&at, json!({"spec": {"selector": {"matchLabels": {"app": "y"}}}})),
+        strategic(&at, json!({"spec": {"replicas": "many"}})),
+        strategic(format!("{at}/status"), json!({"status": {"replicas": 2, "conditions": [{"type": "Available", "status": "True"}]}, "spec": {"replicas": 9}})),
+        strategic(format!("{at}/status"), json!({"status": {"conditions": [{"type": "Progressing", "status": "True"}]}})),
+        get(&at),
+        delete(&at),
+    ]
+}
+
+fn scales() -> Vec<Step> {
+    let at = format!("{DEPLOYMENTS}/d");
+    vec![
+        post(DEPLOYMENTS, deployment()),
+        get(format!("{at}/scale")).keep("rv", "/metadata/resourceVersion"),
+        put(format!("{at}/scale"), json!({"metadata": {"name": "d", "namespace": "default", "resourceVersion": "{rv}"}, "spec": {"replicas": 5}})),
+        put(format!("{at}/scale"), json!({"metadata": {"name": "d", "namespace": "default", "resourceVersion": "{rv}"}, "spec": {"replicas": 6}})),
+        merge(format!("{at}/scale"), json!({"spec": {"replicas": 3}})),
+        get(&at),
+        get(format!("{DEPLOYMENTS}/nope/scale")),
+        delete(&at),
+    ]
+}
+
+fn access() -> Vec<Step> {
+    let rbac = "/apis/rbac.authorization.k8s.io/v1";
+    let review = |verb: &str, resource: &str, namespace: &str| {
+        json!({"spec": {"resourceAttributes": {"verb": verb, "resource": resource, "namespace": namespace}}})
+    };
+    let reviews = "/apis/authorization.k8s.io/v1";
+    let of_alice = |verb: &str| json!({"spec": {"user": "alice", "groups": ["devs", "system:authenticated"], "resourceAttributes": {"verb": verb, "resource": "pods", "namespace": "default"}}});
+    vec![
+        get("/api/v1/pods").as_alice(),
+        get("/api/v1/namespaces/default/pods/x").as_alice(),
+        get("/apis/apps/v1/namespaces/default/deployments").as_alice(),
+        post(MAPS, json!({"metadata": {"name": "x"}})).as_alice(),
+        delete(format!("{MAPS}/x")).as_alice(),
+        get("/api/v1/nodes/n/status").as_alice(),
+        get("/metrics").as_alice(),
+        get("/version").as_alice(),
+        post(format!("{reviews}/selfsubjectaccessreviews"), review("list", "pods", "default")).as_alice(),
+        post(format!("{rbac}/namespaces/default/roles"), json!({"metadata": {"name": "reader"}, "rules": [{"apiGroups": [""], "resources": ["pods", "pods/log"], "verbs": ["get", "list"]}]})),
+        post(format!("{rbac}/namespaces/default/rolebindings"), json!({"metadata": {"name": "reads"}, "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"}, "subjects": [{"kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": "devs"}]})),
+        get("/api/v1/namespaces/default/pods").as_alice(),
+        get("/api/v1/pods").as_alice(),
+        post(format!("{reviews}/selfsubjectaccessreviews"), review("list", "pods", "default")).as_alice(),
+        post(format!("{reviews}/selfsubjectaccessreviews"), review("delete", "pods", "default")).as_alice(),
+        post(format!("{reviews}/selfsubjectaccessreviews"), review("list", "pods", "")),
+        post(format!("{reviews}/subjectaccessreviews"), of_alice("get")),
+        post(format!("{reviews}/subjectaccessreviews"), of_alice("patch")),
+        post("/apis/authentication.k8s.io/v1/selfsubjectreviews", json!({})).as_alice(),
+        delete(format!("{rbac}/namespaces/default/rolebindings/reads")),
+        delete(format!("{rbac}/namespaces/default/roles/reader")),
+    ]
+}
+
+fn applies() -> Vec<Step> {
+    let at = |manager: &str| format!("{MAPS}/ap?fieldManager={manager}");
+    let map = |data: serde_json::Value| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ap", "labels": {"l": "1"}}, "data": data});
+    vec![
+        apply(at("one"), map(json!({"a": "1", "b": "1"}))),
+        apply(at("one"), map(json!({"a": "1", "b": "1"}))),
+        apply(at("two"), json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ap"}, "data": {"c": "2"}})),
+        apply(at("two"), json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ap"}, "data": {"a": "2"}})),
+        apply(format!("{}&force=true", at("two")), json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ap"}, "data": {"a": "2"}})),
+        apply(at("one"), map(json!({"b": "1"}))),
+        apply(at("one"), map(json!({"d": "1"}))),
+        apply(format!("{MAPS}/ap"), map(json!({"d": "1"}))),
+        delete(format!("{MAPS}/ap")),
+    ]
 }
