@@ -31,7 +31,9 @@ fn rule_allows(rule: &Value, request: &Request) -> bool {
     if let Some(path) = &request.path {
         return rule["nonResourceURLs"].as_array().is_some_and(|urls| {
             urls.iter().filter_map(Value::as_str).any(|url| {
-                url == "*" || url == path || url.strip_suffix('*').is_some_and(|prefix| path.starts_with(prefix))
+                url == "*"
+                    || url == path
+                    || url.strip_suffix('*').is_some_and(|prefix| path.starts_with(prefix))
             })
         });
     }
@@ -44,7 +46,8 @@ fn rule_allows(rule: &Value, request: &Request) -> bool {
         let names = rule["resourceNames"].as_array();
         names.is_none_or(|names| names.is_empty() || names.iter().any(|name| *name == request.name))
     };
-    let any_sub = !request.subresource.is_empty() && has(&rule["resources"], &format!("*/{}", request.subresource));
+    let any_sub =
+        !request.subresource.is_empty() && has(&rule["resources"], &format!("*/{}", request.subresource));
     has(&rule["apiGroups"], &request.group) && (has(&rule["resources"], &resource) || any_sub) && named()
 }
 
@@ -72,7 +75,8 @@ impl Cluster {
             selection: crate::selector::Selection::in_namespace(namespace),
             ..super::ListOptions::default()
         };
-        self.list(&resource, &options).map_or_else(|_| Vec::new(), |list| list.items.iter().map(|o| o.value()).collect())
+        self.list(&resource, &options)
+            .map_or_else(|_| Vec::new(), |list| list.items.iter().map(|o| o.value()).collect())
     }
 
     /// (the rule, why it counts for the user), of all roles that are bound to the user for a namespace.
@@ -89,7 +93,9 @@ impl Cluster {
             let Some(subject) = subject_of(&binding, user) else { continue };
             let (role_kind, role) = (&binding["roleRef"]["kind"], &binding["roleRef"]["name"]);
             let place = if role_kind == "Role" { &roles } else { &cluster_roles };
-            let Some(role_object) = place.iter().find(|object| object["metadata"]["name"] == *role) else { continue };
+            let Some(role_object) = place.iter().find(|object| object["metadata"]["name"] == *role) else {
+                continue;
+            };
             let name = binding["metadata"]["name"].as_str().unwrap_or_default();
             let shown = if kind == "RoleBinding" { format!("{name}/{namespace}") } else { name.to_owned() };
             let why = format!(

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::write::{incoming, text};
 use super::{Cluster, Patch, WriteOptions};
 use crate::clock::rfc3339;
-use crate::error::ApiError;
+use crate::error::{ApiError, Cause};
 use crate::object::{Key, Object};
 use crate::resources::{Resource, Shape};
 use crate::schema::{BUILT_IN, Node};
@@ -50,7 +50,9 @@ fn leaves(node: &Node, value: &Value, at: &Path, out: &mut BTreeSet<Path>) {
                 path.push(format!("f:{key}"));
                 let inner = match node {
                     Node::Map(inner) => (**inner).clone(),
-                    _ => node.as_struct().and_then(|s| s.fields.get(key)).map_or(Node::Any, |f| f.node.clone()),
+                    _ => {
+                        node.as_struct().and_then(|s| s.fields.get(key)).map_or(Node::Any, |f| f.node.clone())
+                    }
                 };
                 leaves(&inner, item, &path, out);
             }
@@ -159,7 +161,9 @@ fn merge(node: &Node, current: &mut Value, applied: &Value) {
             for (key, item) in map {
                 let inner = match node {
                     Node::Map(inner) => (**inner).clone(),
-                    _ => node.as_struct().and_then(|s| s.fields.get(key)).map_or(Node::Any, |f| f.node.clone()),
+                    _ => {
+                        node.as_struct().and_then(|s| s.fields.get(key)).map_or(Node::Any, |f| f.node.clone())
+                    }
                 };
                 match current.get_mut(key) {
                     Some(found) => merge(&inner, found, item),
@@ -213,7 +217,11 @@ fn shown(path: &Path) -> String {
 }
 
 fn is_identity(path: &Path) -> bool {
-    matches!(path.iter().map(String::as_str).collect::<Vec<_>>().as_slice(), ["f:metadata", "f:name" | "f:namespace" | "f:uid" | "f:resourceVersion" | "f:creationTimestamp", ..] | ["f:metadata"])
+    matches!(
+        path.iter().map(String::as_str).collect::<Vec<_>>().as_slice(),
+        ["f:metadata", "f:name" | "f:namespace" | "f:uid" | "f:resourceVersion" | "f:creationTimestamp", ..]
+            | ["f:metadata"]
+    )
 }
 
 impl Cluster {
@@ -230,7 +238,8 @@ impl Cluster {
         options: &WriteOptions,
     ) -> Result<(Arc<Object>, bool), ApiError> {
         if options.manager.is_empty() {
-            return Err(ApiError::bad_request("PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch"));
+            let cause = Cause::required("fieldManager", "is required for apply patch");
+            return Err(ApiError::invalid("PatchOptions", "meta.k8s.io", "", &[cause]));
         }
         let given = text(&applied["metadata"], "name").to_owned();
         if given.is_empty() {
@@ -271,8 +280,11 @@ impl Cluster {
         for other in entries.iter_mut().filter(|entry| entry["manager"] != options.manager.as_str()) {
             let mut theirs = BTreeSet::new();
             from_fields(&other["fieldsV1"], &Vec::new(), &mut theirs);
-            let taken: Vec<Path> =
-                theirs.intersection(&mine).filter(|path| value_at(&value, path) != value_at(&applied, path)).cloned().collect();
+            let taken: Vec<Path> = theirs
+                .intersection(&mine)
+                .filter(|path| value_at(&value, path) != value_at(&applied, path))
+                .cloned()
+                .collect();
             for path in taken {
                 if options.force {
                     theirs.remove(&path);
@@ -296,8 +308,12 @@ impl Cluster {
         }
         let same = before == mine && value == super::served(resource, &current);
         if !same {
-            entries.retain(|entry| entry["manager"] != options.manager.as_str() && entry["fieldsV1"] != json!({}));
+            entries.retain(|entry| {
+                entry["manager"] != options.manager.as_str() && entry["fieldsV1"] != json!({})
+            });
             entries.push(entry);
+            let order = |entry: &Value| (text(entry, "time").to_owned(), text(entry, "manager").to_owned());
+            entries.sort_by_key(order);
             value["metadata"]["managedFields"] = json!(entries);
         }
         let patch = Patch::Whole(value);
@@ -315,8 +331,15 @@ fn conflict(conflicts: &[(String, String)]) -> ApiError {
         many => {
             let (manager, _) = &many[0];
             let fields: Vec<String> = many.iter().map(|(_, field)| format!("- {field}")).collect();
-            format!("Apply failed with {} conflicts: conflicts with \"{manager}\":\n{}", many.len(), fields.join("\n"))
+            format!(
+                "Apply failed with {} conflicts: conflicts with \"{manager}\":\n{}",
+                many.len(),
+                fields.join("\n")
+            )
         }
     };
-    ApiError { details: json!({"causes": causes}).as_object().cloned(), ..ApiError::new(409, "Conflict", message) }
+    ApiError {
+        details: json!({"causes": causes}).as_object().cloned(),
+        ..ApiError::new(409, "Conflict", message)
+    }
 }

@@ -11,7 +11,8 @@ use crate::resources::{BUILT_IN, Resource, Storage};
 use crate::store::EventKind;
 
 /// Kinds that own nothing: their deletion costs no search.
-const BARREN: &[&str] = &["pods", "events", "configmaps", "secrets", "leases.coordination.k8s.io", "endpoints", "namespaces"];
+const BARREN: &[&str] =
+    &["pods", "events", "configmaps", "secrets", "leases.coordination.k8s.io", "endpoints", "namespaces"];
 
 /// Any version of the resource that is stored there.
 fn resource_of(state: &State, storage: &Storage) -> Option<Arc<Resource>> {
@@ -41,7 +42,10 @@ fn dependents(state: &State, owner: &Object) -> Vec<(Storage, Arc<Object>)> {
     for (storage, store) in &state.stores {
         for object in store.objects.values().filter(|object| may_name(object, owner.uid, &text)) {
             let value = object.value();
-            if value["metadata"]["ownerReferences"].as_array().is_some_and(|all| all.iter().any(|r| is_owner(r, &text))) {
+            if value["metadata"]["ownerReferences"]
+                .as_array()
+                .is_some_and(|all| all.iter().any(|r| is_owner(r, &text)))
+            {
                 found.push((storage.clone(), Arc::clone(object)));
             }
         }
@@ -60,7 +64,9 @@ impl Cluster {
             let Some(current) = state.get(&resource, &object.key) else { continue };
             if current.value()["metadata"]["ownerReferences"].as_array().is_some_and(|all| all.len() > 1) {
                 drop_reference(state, &resource, &current, owner);
-            } else if let Err(error) = self.delete_locked(state, &resource, &current, &DeleteOptions::default()) {
+            } else if let Err(error) =
+                self.delete_locked(state, &resource, &current, &DeleteOptions::default())
+            {
                 tracing::debug!(%error, "a dependent could not be deleted");
             }
         }
@@ -78,13 +84,17 @@ impl Cluster {
             let Some(resource) = resource_of(state, &storage) else { continue };
             if orphan {
                 drop_reference(state, &resource, &dependent, object);
-            } else if let Err(error) = self.delete_locked(state, &resource, &dependent, &DeleteOptions::default()) {
+            } else if let Err(error) =
+                self.delete_locked(state, &resource, &dependent, &DeleteOptions::default())
+            {
                 tracing::debug!(%error, "a dependent could not be deleted");
             }
         }
-        let left: Vec<Value> = finalizers.into_iter().filter(|f| f != "orphan" && f != "foregroundDeletion").collect();
+        let left: Vec<Value> =
+            finalizers.into_iter().filter(|f| f != "orphan" && f != "foregroundDeletion").collect();
         value["metadata"]["finalizers"] = json!(left);
-        let gone = left.is_empty() && value["metadata"]["deletionGracePeriodSeconds"].as_i64().unwrap_or(0) == 0;
+        let gone =
+            left.is_empty() && value["metadata"]["deletionGracePeriodSeconds"].as_i64().unwrap_or(0) == 0;
         let kind = if gone { EventKind::Deleted } else { EventKind::Modified };
         let written = state.commit(&resource.storage, kind, object.with_body(Object::own(value)));
         if gone {
@@ -96,7 +106,9 @@ impl Cluster {
     pub(super) fn empty_namespace(&self, state: &mut State, name: &str) {
         let storages: Vec<Storage> = state.stores.keys().cloned().collect();
         for storage in storages {
-            let Some(resource) = resource_of(state, &storage).filter(|resource| resource.namespaced) else { continue };
+            let Some(resource) = resource_of(state, &storage).filter(|resource| resource.namespaced) else {
+                continue;
+            };
             let from = Key::new(name, "");
             let inside: Vec<Arc<Object>> = state
                 .store(&storage)
@@ -119,13 +131,18 @@ impl Cluster {
     pub(super) fn close_namespace(&self, state: &mut State, name: &str) {
         let key = Key::new("", name);
         let storage: Storage = "namespaces".into();
-        let Some(namespace) = state.stores.get(&storage).and_then(|store| store.objects.get(&key)).cloned() else { return };
+        let Some(namespace) = state.stores.get(&storage).and_then(|store| store.objects.get(&key)).cloned()
+        else {
+            return;
+        };
         if namespace.field("metadata.deletionTimestamp").is_empty() {
             return;
         }
         let from = Key::new(name, "");
         let holds = |state: &State| {
-            state.stores.values().any(|store| store.objects.range(from.clone()..).next().is_some_and(|(key, _)| *key.namespace == *name))
+            state.stores.values().any(|store| {
+                store.objects.range(from.clone()..).next().is_some_and(|(key, _)| *key.namespace == *name)
+            })
         };
         if !holds(state) {
             state.commit(&storage, EventKind::Deleted, namespace.at_revision(0));

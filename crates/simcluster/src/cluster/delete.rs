@@ -93,7 +93,11 @@ impl Cluster {
             if options.dry_run {
                 return Ok(Deletion::Gone(Arc::clone(current)));
             }
-            let last = if &*resource.storage == "pods" { last_words(current, &value, &rfc3339(self.0.clock.now().as_second())) } else { current.at_revision(0) };
+            let last = if &*resource.storage == "pods" {
+                last_words(current, &value, &rfc3339(self.0.clock.now().as_second()))
+            } else {
+                current.at_revision(0)
+            };
             let object = state.commit(&resource.storage, EventKind::Deleted, last);
             self.gone(state, resource, &object);
             return Ok(Deletion::Gone(object));
@@ -148,9 +152,20 @@ impl Cluster {
         let finalizers = wanted["spec"]["finalizers"].as_array().cloned().unwrap_or_default();
         let empty = finalizers.is_empty();
         value["spec"] = if empty { json!({}) } else { json!({"finalizers": finalizers}) };
+        for key in ["labels", "annotations"] {
+            value["metadata"][key] = wanted["metadata"].get(key).cloned().unwrap_or_else(|| json!({}));
+        }
+        value["metadata"]["labels"]["kubernetes.io/metadata.name"] = json!(name);
+        if let Some(metadata) = value["metadata"].as_object_mut() {
+            metadata.retain(|_, value| !value.as_object().is_some_and(serde_json::Map::is_empty));
+        }
         let gone = empty && value["metadata"].get("deletionTimestamp").is_some();
-        let kind = if gone { EventKind::Deleted } else { EventKind::Modified };
-        Ok(state.commit(&resource.storage, kind, current.with_body(Object::own(value))))
+        let written = current.with_body(Object::own(value));
+        if gone {
+            state.commit(&resource.storage, EventKind::Deleted, current.at_revision(0));
+            return Ok(Arc::new(written));
+        }
+        Ok(state.commit(&resource.storage, EventKind::Modified, written))
     }
 
     /// After an object has gone.

@@ -32,6 +32,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::clock::Clock;
+use crate::faults::{FaultSwitch, Faults};
 use crate::object::{Body, Key, Object, Slot, Template, Uid};
 use crate::resources::{BUILT_IN, Resource, Storage};
 use crate::store::{Event, EventKind, Store};
@@ -43,6 +44,7 @@ pub use patch::Patch;
 pub(crate) use patch::served;
 pub use users::User;
 pub use watch::{Subscription, WatchEnd};
+pub(crate) use write::incoming;
 pub use write::{Part, WriteOptions};
 
 /// How a cluster is made.
@@ -81,6 +83,9 @@ pub struct Cluster(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub options: ClusterOptions,
     pub clock: Clock,
+    pub faults: FaultSwitch,
+    /// For `restore` over HTTP.
+    pub kept: Mutex<Option<Snapshot>>,
     pub state: Mutex<State>,
     pub users: RwLock<BTreeMap<String, User>>,
 }
@@ -130,6 +135,8 @@ impl Cluster {
         let inner = Inner {
             users: RwLock::new(BTreeMap::from([(options.admin_token.clone(), User::admin())])),
             clock: Clock::default(),
+            faults: FaultSwitch::new(),
+            kept: Mutex::default(),
             state: Mutex::new(state),
             options,
         };
@@ -219,6 +226,28 @@ impl Cluster {
                 old.wake();
             }
         }
+    }
+
+    /// What goes wrong from now on, in place of what did.
+    pub fn set_faults(&self, faults: Faults) {
+        self.0.clock.set_skew_ms(faults.clock_skew_ms);
+        self.0.faults.set(faults);
+    }
+
+    pub fn faults(&self) -> Faults {
+        self.0.faults.get()
+    }
+
+    pub(crate) fn keep_snapshot(&self) {
+        *self.0.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.snapshot());
+    }
+
+    pub(crate) fn restore_kept(&self) -> bool {
+        let kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(snapshot) = &kept {
+            self.restore(snapshot);
+        }
+        kept.is_some()
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {

@@ -54,10 +54,8 @@ impl Patch {
                     ),
                 })?;
                 json_patch::patch(&mut value, &patch).map_err(|error| {
-                    {
-                        tracing::debug!(%error, "a JSON patch did not apply");
-                        unprocessable("the server rejected our request due to an error in our request".to_owned())
-                    }
+                    tracing::debug!(%error, "a JSON patch did not apply");
+                    unprocessable("the server rejected our request due to an error in our request".to_owned())
                 })?;
             }
         }
@@ -102,14 +100,16 @@ impl Cluster {
             ));
         }
         let shown = after.to_string();
-        let value = incoming(resource, after, options.strict).map_err(|error| as_patch_fault(&error, &shown))?;
+        let value =
+            incoming(resource, after, options.strict).map_err(|error| as_patch_fault(&error, &shown))?;
         self.replace(&mut state, resource, &current, value, options, true)
     }
 }
 
 /// What a patch made can't be decoded: the server shows all of it.
 fn as_patch_fault(error: &ApiError, shown: &str) -> ApiError {
-    let why = error.message.split_once(" cannot be handled as a ").and_then(|(_, rest)| rest.split_once(": "));
+    let why =
+        error.message.split_once(" cannot be handled as a ").and_then(|(_, rest)| rest.split_once(": "));
     let Some((_, why)) = why else { return error.clone() };
     ApiError::invalid("", "", "", &[Cause::invalid("patch", &json!(shown), why)])
 }

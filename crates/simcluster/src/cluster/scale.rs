@@ -35,7 +35,9 @@ fn at<'a>(value: &'a Value, path: &[String]) -> &'a Value {
 
 /// A label selector as text: `app=x,tier in (a,b)`.
 fn selector_text(selector: &Value) -> String {
-    let plain = selector["matchLabels"].as_object().or_else(|| selector.as_object().filter(|s| !s.contains_key("matchExpressions")));
+    let plain = selector["matchLabels"]
+        .as_object()
+        .or_else(|| selector.as_object().filter(|s| !s.contains_key("matchExpressions")));
     let mut parts: Vec<String> = plain
         .into_iter()
         .flatten()
@@ -43,7 +45,8 @@ fn selector_text(selector: &Value) -> String {
         .collect();
     for term in selector["matchExpressions"].as_array().into_iter().flatten() {
         let key = term["key"].as_str().unwrap_or_default();
-        let values: Vec<&str> = term["values"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let values: Vec<&str> =
+            term["values"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         parts.push(match term["operator"].as_str() {
             Some("In") => format!("{key} in ({})", values.join(",")),
             Some("NotIn") => format!("{key} notin ({})", values.join(",")),
@@ -96,8 +99,11 @@ impl Cluster {
         options: &WriteOptions,
     ) -> Result<Arc<Object>, ApiError> {
         let replicas = scale["spec"]["replicas"].as_i64().unwrap_or(0);
-        let mut patch = paths(resource).spec.iter().rev().fold(json!(replicas), |inner, key| json!({key: inner}));
-        if let Some(version) = scale["metadata"]["resourceVersion"].as_str().filter(|version| !version.is_empty()) {
+        let mut patch =
+            paths(resource).spec.iter().rev().fold(json!(replicas), |inner, key| json!({key: inner}));
+        if let Some(version) =
+            scale["metadata"]["resourceVersion"].as_str().filter(|version| !version.is_empty())
+        {
             patch["metadata"] = json!({"resourceVersion": version});
         }
         self.patch(resource, namespace, name, &Patch::Merge(patch), options)

@@ -26,7 +26,9 @@ fn merge_object(structure: Option<&Struct>, current: &mut Value, patch: &Value) 
     }
     for (key, removed) in patch {
         let Some(field) = key.strip_prefix("$deleteFromPrimitiveList/") else { continue };
-        if let (Some(list), Some(removed)) = (object.get_mut(field).and_then(Value::as_array_mut), removed.as_array()) {
+        if let (Some(list), Some(removed)) =
+            (object.get_mut(field).and_then(Value::as_array_mut), removed.as_array())
+        {
             list.retain(|item| !removed.contains(item));
         }
     }
@@ -57,9 +59,34 @@ fn merge_object(structure: Option<&Struct>, current: &mut Value, patch: &Value) 
     for (key, order) in patch {
         let Some(field) = key.strip_prefix("$setElementOrder/") else { continue };
         let by = structure.and_then(|s| s.fields.get(field)).and_then(|f| f.merge.as_ref());
-        if let (Some(how), Some(list), Some(order)) = (by, object.get_mut(field).and_then(Value::as_array_mut), order.as_array()) {
-            list.sort_by_key(|item| order.iter().position(|wanted| same(how, wanted, item)).unwrap_or(usize::MAX));
+        let list = object.get_mut(field).and_then(Value::as_array_mut);
+        if let (Some(how), Some(list), Some(order)) = (by, list, order.as_array()) {
+            let before = list.clone();
+            arrange(how, list, &before, order);
         }
+    }
+}
+
+/// What the patch names stands in the patch's order; of the rest, what stood before it stays before it, and what is new
+/// comes first.
+fn arrange(how: &Merge, list: &mut Vec<Value>, before: &[Value], order: &[Value]) {
+    let place =
+        |of: &[Value], item: &Value| of.iter().position(|other| same(how, other, item) || other == item);
+    let (mut named, rest): (Vec<Value>, Vec<Value>) =
+        list.drain(..).partition(|item| place(order, item).is_some());
+    named.sort_by_key(|item| place(order, item));
+    let (mut named, mut rest) = (named.into_iter().peekable(), rest.into_iter().peekable());
+    loop {
+        let stays_first = match (rest.peek(), named.peek()) {
+            (Some(left), Some(right)) => match (place(before, left), place(before, right)) {
+                (Some(left), Some(right)) => left < right,
+                _ => false,
+            },
+            (Some(_), None) => true,
+            (None, Some(_)) => false,
+            (None, None) => return,
+        };
+        list.extend(if stays_first { rest.next() } else { named.next() });
     }
 }
 
@@ -71,9 +98,12 @@ fn same(how: &Merge, left: &Value, right: &Value) -> bool {
 }
 
 fn merge_list(how: &Merge, item: Option<&Struct>, list: &mut Vec<Value>, patch: &[Value]) {
-    if patch.iter().any(|p| p.as_object().is_some_and(|p| p.get("$patch").is_some_and(|d| d == "replace") && p.len() == 1)) {
+    if patch.iter().any(|p| {
+        p.as_object().is_some_and(|p| p.get("$patch").is_some_and(|d| d == "replace") && p.len() == 1)
+    }) {
         list.clear();
     }
+    let before = list.clone();
     for change in patch {
         let directive = change.get("$patch").and_then(Value::as_str);
         let found = list.iter().position(|present| same(how, change, present));
@@ -84,7 +114,9 @@ fn merge_list(how: &Merge, item: Option<&Struct>, list: &mut Vec<Value>, patch: 
                     list.remove(index);
                 }
             }
-            (_, Some(index)) if matches!(how, Merge::ByKey(_)) => merge_object(item, &mut list[index], change),
+            (_, Some(index)) if matches!(how, Merge::ByKey(_)) => {
+                merge_object(item, &mut list[index], change)
+            }
             (_, Some(_)) => {}
             (_, None) => {
                 let mut fresh = Value::Null;
@@ -93,4 +125,5 @@ fn merge_list(how: &Merge, item: Option<&Struct>, list: &mut Vec<Value>, patch: 
             }
         }
     }
+    arrange(how, list, &before, patch);
 }

@@ -79,7 +79,7 @@ pub(super) fn has_status(resource: &Resource) -> bool {
 }
 
 /// A client's object, decoded, in the version that it is stored in, without `kind` and `apiVersion`.
-pub(super) fn incoming(resource: &Resource, mut value: Value, strict: bool) -> Result<Value, ApiError> {
+pub(crate) fn incoming(resource: &Resource, mut value: Value, strict: bool) -> Result<Value, ApiError> {
     let Some(object) = value.as_object_mut() else {
         return Err(ApiError::bad_request(format!(
             "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse error: it is no object",
@@ -370,24 +370,18 @@ impl Cluster {
             && new["metadata"]["deletionGracePeriodSeconds"].as_i64().unwrap_or(0) == 0
             && !(&*resource.storage == "namespaces"
                 && new["spec"]["finalizers"].as_array().is_some_and(|f| !f.is_empty()));
-        let body = Object::own(new);
-        let object = Object {
-            key: current.key.clone(),
-            revision: 0,
-            created: current.created,
-            uid: current.uid,
-            body,
-        };
+        let object = current.with_body(Object::own(new));
         if options.dry_run {
-            return Ok(Arc::new(Object { revision: current.revision, ..object }));
+            return Ok(Arc::new(object));
         }
-        let kind = if leaving { EventKind::Deleted } else { EventKind::Modified };
-        let object = state.commit(&resource.storage, kind, object);
         if leaving {
-            self.gone(state, resource, &object);
-        } else {
-            crd::follow(self, state, resource, &object);
+            // Watches see the last state that was stored; the writer sees what it wrote.
+            let last = state.commit(&resource.storage, EventKind::Deleted, current.at_revision(0));
+            self.gone(state, resource, &last);
+            return Ok(Arc::new(object));
         }
+        let object = state.commit(&resource.storage, EventKind::Modified, object);
+        crd::follow(self, state, resource, &object);
         Ok(object)
     }
 

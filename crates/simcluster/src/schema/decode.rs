@@ -190,9 +190,8 @@ impl Decoder {
                         out.insert(key.clone(), value);
                     }
                 }
+                None if field.null_time && !self.custom => drop(out.insert(key.clone(), Value::Null)),
                 // Go writes a list or map that has no `omitempty` as null.
-                // Left out by a rule of its own in the real server.
-                None if key == "volumeClaimTemplates" => {}
                 None if field.required
                     && !self.custom
                     && matches!(field.node, Node::List(_) | Node::Map(_)) =>

@@ -40,8 +40,12 @@ pub(crate) fn answer(call: &Call) -> Result<Answer, ApiError> {
     let object = call.cluster.get(&call.resource, &call.target.namespace, &call.target.name)?;
     let name = &call.target.name;
     let value = object.value();
-    let containers: Vec<&str> =
-        value["spec"]["containers"].as_array().into_iter().flatten().filter_map(|c| c["name"].as_str()).collect();
+    let containers: Vec<&str> = value["spec"]["containers"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|c| c["name"].as_str())
+        .collect();
     let container = match call.query.text("container") {
         "" if containers.len() > 1 => {
             let all = containers.join(" ");
@@ -51,7 +55,9 @@ pub(crate) fn answer(call: &Call) -> Result<Answer, ApiError> {
         }
         "" => containers.first().copied().unwrap_or_default(),
         wanted if containers.contains(&wanted) => wanted,
-        wanted => return Err(ApiError::bad_request(format!("container {wanted} is not valid for pod {name}"))),
+        wanted => {
+            return Err(ApiError::bad_request(format!("container {wanted} is not valid for pod {name}")));
+        }
     };
     if value["status"]["phase"] == "Pending" {
         return Err(ApiError::bad_request(format!(

@@ -15,7 +15,8 @@ const WINDOW: i64 = 30;
 
 fn noise(object: &Object, now: i64, salt: &str) -> u64 {
     let bytes = object.uid.0.iter().copied().chain((now / WINDOW).to_be_bytes()).chain(salt.bytes());
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)) >> 8
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+        >> 8
 }
 
 fn usage(object: &Object, now: i64, salt: &str, scale: u64) -> Value {
@@ -61,7 +62,8 @@ fn serve(call: &Call) -> Result<Answer, ApiError> {
     let objects = call.cluster.resource("", "v1", measured_kind).ok_or_else(ApiError::no_such_resource)?;
     if !call.target.name.is_empty() {
         let absent = || ApiError::not_found(&call.resource, &call.target.name);
-        let object = call.cluster.get(&objects, &call.target.namespace, &call.target.name).map_err(|_| absent())?;
+        let object =
+            call.cluster.get(&objects, &call.target.namespace, &call.target.name).map_err(|_| absent())?;
         return Ok(answer::json(200, &measured(call, &object).ok_or_else(absent)?));
     }
     let (labels, namespace) = (call.query.text("labelSelector"), &call.target.namespace);
@@ -70,5 +72,8 @@ fn serve(call: &Call) -> Result<Answer, ApiError> {
     let list = call.cluster.list(&objects, &ListOptions { selection, ..ListOptions::default() })?;
     let items: Vec<Value> = list.items.iter().filter_map(|object| measured(call, object)).collect();
     let kind = &call.resource.list_kind;
-    Ok(answer::json(200, &json!({"kind": kind, "apiVersion": "metrics.k8s.io/v1beta1", "metadata": {}, "items": items})))
+    Ok(answer::json(
+        200,
+        &json!({"kind": kind, "apiVersion": "metrics.k8s.io/v1beta1", "metadata": {}, "items": items}),
+    ))
 }

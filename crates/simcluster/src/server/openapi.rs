@@ -55,7 +55,9 @@ pub(crate) fn document(cluster: &Cluster, group: &str, version: &str) -> Value {
     for resource in discovery::resources(cluster, group, version) {
         let gvk = json!({"group": group, "version": version, "kind": resource.kind});
         let within = if resource.namespaced { "namespaces/{namespace}/" } else { "" };
-        for (suffix, actions) in [("", [("get", "list"), ("post", "post")]), ("/{name}", [("get", "get"), ("patch", "patch")])] {
+        for (suffix, actions) in
+            [("", [("get", "list"), ("post", "post")]), ("/{name}", [("get", "get"), ("patch", "patch")])]
+        {
             let mut entry = Map::new();
             for (method, action) in actions {
                 let operation = json!({"x-kubernetes-action": action, "x-kubernetes-group-version-kind": gvk, "responses": {}});

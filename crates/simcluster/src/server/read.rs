@@ -9,9 +9,11 @@ use serde_json::json;
 use super::answer::{self, Answer};
 use super::body;
 use super::entry::Call;
+use super::mangle::{self, Place};
 use super::metrics;
 use crate::cluster::{List, ListOptions, VersionMatch};
 use crate::error::{ApiError, Cause};
+use crate::faults::Faults;
 use crate::object::Object;
 use crate::resources::Resource;
 use crate::selector::Selection;
@@ -64,7 +66,7 @@ impl Form {
     }
 
     /// As an item of a list, where the kind is the list's (custom resources say theirs nevertheless).
-    fn write_item(self, resource: &Resource, object: &Object, out: &mut Vec<u8>) {
+    pub fn write_item(self, resource: &Resource, object: &Object, out: &mut Vec<u8>) {
         if self == Self::Whole && !resource.is_custom() && !convert::is_needed(resource) {
             return object.write(out);
         }
@@ -184,17 +186,23 @@ pub(crate) fn write_list(call: &Call, form: Form, list: List) -> Answer {
         metadata["remainingItemCount"] = json!(remaining);
     }
     let head = format!(r#"{{"kind":"{kind}","apiVersion":"{api_version}","metadata":{metadata},"items":["#);
-    let body = pieces(head, Arc::clone(&call.resource), form, list.items);
+    let body = pieces(head, Arc::clone(&call.resource), form, list.items, Arc::new(call.cluster.faults()));
     answer::with_body(200, "application/json", body)
 }
 
 /// About this much of a list is in memory as text.
 const PIECE: usize = 256 * 1024;
 
-fn pieces(head: String, resource: Arc<Resource>, form: Form, items: Vec<Arc<Object>>) -> body::Body {
+fn pieces(
+    head: String,
+    resource: Arc<Resource>,
+    form: Form,
+    items: Vec<Arc<Object>>,
+    faults: Arc<Faults>,
+) -> body::Body {
     let start = (Some(head.into_bytes()), items.into_iter(), true);
     let chunks = stream::unfold(start, move |(head, mut items, first)| {
-        let resource = Arc::clone(&resource);
+        let (resource, faults) = (Arc::clone(&resource), Arc::clone(&faults));
         async move {
             // `None` after the last piece.
             let mut text = head?;
@@ -207,7 +215,7 @@ fn pieces(head: String, resource: Arc<Resource>, form: Form, items: Vec<Arc<Obje
                 if !std::mem::take(&mut first) {
                     text.push(b',');
                 }
-                form.write_item(&resource, &object, &mut text);
+                mangle::write(&faults, Place::Item, form, &resource, &object, &mut text);
             }
             Some((Ok(Bytes::from(text)), (Some(Vec::new()), items, first)))
         }

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::answer::{self, Answer};
 use super::entry::Call;
-use crate::cluster::{AccessRequest, User};
+use crate::clock::rfc3339;
+use crate::cluster::{AccessRequest, User, incoming};
 use crate::error::ApiError;
 
 /// `None` if the resource is no review.
@@ -13,9 +14,11 @@ pub(crate) fn answer(call: &Call, mut review: Value) -> Option<Result<Answer, Ap
     if !matches!(resource.group.as_str(), "authorization.k8s.io" | "authentication.k8s.io") {
         return None;
     }
+    review = match incoming(resource, review, false) {
+        Ok(review) => review,
+        Err(error) => return Some(Err(error)),
+    };
     let spec = review["spec"].clone();
-    review["kind"] = json!(resource.kind);
-    review["apiVersion"] = json!(resource.api_version());
     if !review["metadata"].is_object() {
         review["metadata"] = json!({});
     }
@@ -32,13 +35,20 @@ pub(crate) fn answer(call: &Call, mut review: Value) -> Option<Result<Answer, Ap
         "selfsubjectrulesreviews" => {
             call.cluster.rules_of(&call.user, spec["namespace"].as_str().unwrap_or_default())
         }
-        "selfsubjectreviews" => json!({"userInfo": {"username": call.user.name, "groups": call.user.groups}}),
+        "selfsubjectreviews" => {
+            review["metadata"]["creationTimestamp"] = json!(rfc3339(call.cluster.clock().now().as_second()));
+            json!({"userInfo": {"username": call.user.name, "groups": call.user.groups}})
+        }
         "tokenreviews" => match call.cluster.user_of(spec["token"].as_str().unwrap_or_default()) {
-            Some(user) => json!({"authenticated": true, "user": {"username": user.name, "groups": user.groups}}),
+            Some(user) => {
+                json!({"authenticated": true, "user": {"username": user.name, "groups": user.groups}})
+            }
             None => json!({"user": {}, "error": "invalid bearer token"}),
         },
         _ => return None,
     };
+    review["kind"] = json!(resource.kind);
+    review["apiVersion"] = json!(resource.api_version());
     Some(Ok(answer::json(201, &review)))
 }
 

@@ -43,7 +43,9 @@ fn parse(call: &Call, media: &str, bytes: &[u8]) -> Result<Value, ApiError> {
 }
 
 fn unknown_format(accepted: &str) -> ApiError {
-    let message = format!("the body of the request was in an unknown format - accepted media types include: {accepted}");
+    let message = format!(
+        "the body of the request was in an unknown format - accepted media types include: {accepted}"
+    );
     ApiError::new(415, "UnsupportedMediaType", message)
 }
 
@@ -84,12 +86,15 @@ pub(crate) async fn answer(call: &Call, verb: &str, request: Request<Incoming>) 
         }
         "patch" if media == "application/apply-patch+yaml" => {
             let value = parse(call, &media, &bytes)?;
-            let (object, created) = cluster.apply(resource, &target.namespace, &target.name, value, &options)?;
+            let (object, created) =
+                cluster.apply(resource, &target.namespace, &target.name, value, &options)?;
             Ok(read::one(call, form, if created { 201 } else { 200 }, &object))
         }
-        "patch" if resource.is_custom() && media == "application/strategic-merge-patch+json" => Err(unknown_format(
-            "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
-        )),
+        "patch" if resource.is_custom() && media == "application/strategic-merge-patch+json" => {
+            Err(unknown_format(
+                "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
+            ))
+        }
         "patch" => {
             let patch = patch(&media, &bytes)?;
             let object = cluster.patch(resource, &target.namespace, &target.name, &patch, &options)?;
@@ -212,7 +217,11 @@ fn delete_all(call: &Call, bytes: &[u8]) -> Result<Answer, ApiError> {
     Ok(read::write_list(call, Form::Whole, List { items: gone, ..found }))
 }
 
-pub(crate) async fn subresource(call: &Call, verb: &str, request: Request<Incoming>) -> Result<Answer, ApiError> {
+pub(crate) async fn subresource(
+    call: &Call,
+    verb: &str,
+    request: Request<Incoming>,
+) -> Result<Answer, ApiError> {
     let (cluster, resource, target) = (&call.cluster, &call.resource, &call.target);
     let sub = resource.subresource(&target.subresource).ok_or_else(ApiError::no_such_resource)?;
     if !sub.entry["verbs"].as_array().is_some_and(|verbs| verbs.iter().any(|v| v == verb)) {
@@ -235,9 +244,11 @@ pub(crate) async fn subresource(call: &Call, verb: &str, request: Request<Incomi
                 let mut wanted = scale.clone();
                 match patch(&media, &bytes)? {
                     Patch::Json(patch) => {
-                        let patch: json_patch::Patch = serde_json::from_value(patch)
-                            .map_err(|error| ApiError::bad_request(format!("error decoding patch: {error}")))?;
-                        json_patch::patch(&mut wanted, &patch).map_err(|error| ApiError::bad_request(error.to_string()))?;
+                        let patch: json_patch::Patch = serde_json::from_value(patch).map_err(|error| {
+                            ApiError::bad_request(format!("error decoding patch: {error}"))
+                        })?;
+                        json_patch::patch(&mut wanted, &patch)
+                            .map_err(|error| ApiError::bad_request(error.to_string()))?;
                     }
                     Patch::Merge(patch) | Patch::Strategic(patch) | Patch::Whole(patch) => {
                         json_patch::merge(&mut wanted, &patch);

@@ -165,7 +165,8 @@ pub(crate) fn metadata_update(old: &Value, new: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
     if old.get("deletionTimestamp").is_some() {
         let known = old["finalizers"].as_array().cloned().unwrap_or_default();
-        let added = new["finalizers"].as_array().into_iter().flatten().filter(|finalizer| !known.contains(finalizer));
+        let added =
+            new["finalizers"].as_array().into_iter().flatten().filter(|finalizer| !known.contains(finalizer));
         let added: Vec<String> = added.map(Value::to_string).collect();
         if !added.is_empty() {
             let detail = format!(
@@ -188,4 +189,3 @@ pub(crate) fn metadata_update(old: &Value, new: &Value) -> Vec<Cause> {
     causes.extend(fields);
     causes
 }
-

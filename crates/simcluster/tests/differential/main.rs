@@ -61,7 +61,9 @@ impl Pair {
         let simulated = self.simulated.run(steps).await;
         let mut found = Vec::new();
         let (mut of_real, mut of_simulated) = (normal::Names::default(), normal::Names::default());
-        for ((step, real), simulated) in steps.iter().zip(real).zip(simulated) {
+        for ((step, mut real), mut simulated) in steps.iter().zip(real).zip(simulated) {
+            allowed::trim(&mut real);
+            allowed::trim(&mut simulated);
             let real = of_real.normalise(real);
             let simulated = of_simulated.normalise(simulated);
             for difference in compare::compare(&real, &simulated) {
