@@ -17,6 +17,7 @@ mod clock;
 mod cluster;
 mod convert;
 mod error;
+mod faults;
 mod object;
 mod resources;
 mod schema;
@@ -27,10 +28,11 @@ mod validate;
 
 pub use clock::Clock;
 pub use cluster::{
-    Cluster, ClusterOptions, DeleteOptions, Deletion, List, ListOptions, Part, Patch, Propagation, Seed,
-    Snapshot, Subscription, User, VersionMatch, WatchEnd, WriteOptions,
+    AccessRequest, Cluster, ClusterOptions, DeleteOptions, Deletion, List, ListOptions, Part, Patch,
+    Propagation, Seed, Snapshot, Subscription, User, VersionMatch, WatchEnd, WriteOptions,
 };
 pub use error::{ApiError, Cause};
+pub use faults::{ErrorFault, Faults, Flap, Latency};
 pub use object::{Key, Object, Slot, Template, TemplateError, Uid, intern};
 pub use resources::{Resource, Storage, Subresource};
 pub use selector::Selection;

@@ -3,17 +3,23 @@
 //!
 //! ```text
 //!   write.rs   create, update          delete.rs   delete, finalizers       crd.rs      definitions become resources
-//!   patch.rs   the four patches        collect.rs  owners, namespaces       defaults.rs what the server fills in
-//!   list.rs    get, list, pages        watch.rs    subscriptions            users.rs    tokens
+//!   patch.rs   JSON, merge, strategic  apply.rs    server-side apply        defaults.rs what the server fills in
+//!   list.rs    get, list, pages        watch.rs    subscriptions            collect.rs  owners, namespaces
+//!   users.rs   tokens                  access.rs   RBAC                     scale.rs    the scale subresource
 //! ```
 
+mod access;
+mod apply;
 mod bootstrap;
+mod collect;
 mod crd;
 mod defaults;
 mod delete;
 mod list;
 mod patch;
 mod pod_defaults;
+mod scale;
+mod strategic;
 mod users;
 mod watch;
 mod write;
@@ -26,16 +32,19 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::clock::Clock;
+use crate::faults::{FaultSwitch, Faults};
 use crate::object::{Body, Key, Object, Slot, Template, Uid};
 use crate::resources::{BUILT_IN, Resource, Storage};
 use crate::store::{Event, EventKind, Store};
 
+pub use access::Request as AccessRequest;
 pub use delete::{DeleteOptions, Deletion, Propagation};
 pub use list::{List, ListOptions, VersionMatch};
 pub use patch::Patch;
 pub(crate) use patch::served;
 pub use users::User;
 pub use watch::{Subscription, WatchEnd};
+pub(crate) use write::incoming;
 pub use write::{Part, WriteOptions};
 
 /// How a cluster is made.
@@ -48,6 +57,8 @@ pub struct ClusterOptions {
     pub history: usize,
     /// The bearer token of an administrator (`system:masters`).
     pub admin_token: String,
+    /// Collect garbage and empty deleted namespaces, as the controllers of a real cluster do.
+    pub collect: bool,
     /// As `/version` tells it.
     pub version: String,
 }
@@ -59,6 +70,7 @@ impl ClusterOptions {
             seed: 1,
             history: 4096,
             admin_token: format!("admin-of-{name}"),
+            collect: true,
             version: "v1.36.3".to_owned(),
         }
     }
@@ -71,6 +83,9 @@ pub struct Cluster(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub options: ClusterOptions,
     pub clock: Clock,
+    pub faults: FaultSwitch,
+    /// For `restore` over HTTP.
+    pub kept: Mutex<Option<Snapshot>>,
     pub state: Mutex<State>,
     pub users: RwLock<BTreeMap<String, User>>,
 }
@@ -120,6 +135,8 @@ impl Cluster {
         let inner = Inner {
             users: RwLock::new(BTreeMap::from([(options.admin_token.clone(), User::admin())])),
             clock: Clock::default(),
+            faults: FaultSwitch::new(),
+            kept: Mutex::default(),
             state: Mutex::new(state),
             options,
         };
@@ -209,6 +226,28 @@ impl Cluster {
                 old.wake();
             }
         }
+    }
+
+    /// What goes wrong from now on, in place of what did.
+    pub fn set_faults(&self, faults: Faults) {
+        self.0.clock.set_skew_ms(faults.clock_skew_ms);
+        self.0.faults.set(faults);
+    }
+
+    pub fn faults(&self) -> Faults {
+        self.0.faults.get()
+    }
+
+    pub(crate) fn keep_snapshot(&self) {
+        *self.0.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.snapshot());
+    }
+
+    pub(crate) fn restore_kept(&self) -> bool {
+        let kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(snapshot) = &kept {
+            self.restore(snapshot);
+        }
+        kept.is_some()
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::write::{incoming, text};
-use super::{Cluster, WriteOptions};
+use super::{Cluster, WriteOptions, strategic};
 use crate::convert;
 use crate::error::{ApiError, Cause};
 use crate::object::{Key, Object};
-use crate::resources::Resource;
+use crate::resources::{Resource, Shape};
+use crate::schema::Node;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Patch {
@@ -17,6 +18,10 @@ pub enum Patch {
     Json(Value),
     /// RFC 7386.
     Merge(Value),
+    /// Kubernetes' own, which merges lists by key. Not for custom resources.
+    Strategic(Value),
+    /// The whole object, made from the present one.
+    Whole(Value),
 }
 
 fn unprocessable(message: String) -> ApiError {
@@ -24,7 +29,7 @@ fn unprocessable(message: String) -> ApiError {
 }
 
 impl Patch {
-    fn apply(&self, current: &Value) -> Result<Value, ApiError> {
+    fn apply(&self, resource: &Resource, current: &Value) -> Result<Value, ApiError> {
         let mut value = current.clone();
         match self {
             Self::Merge(patch) => {
@@ -36,6 +41,11 @@ impl Patch {
                 }
                 json_patch::merge(&mut value, patch);
             }
+            Self::Whole(whole) => value = whole.clone(),
+            Self::Strategic(patch) => match &resource.schema {
+                Shape::BuiltIn(id) => strategic::merge(&Node::Ref(*id), &mut value, patch),
+                _ => return Err(ApiError::unsupported_media_type()),
+            },
             Self::Json(patch) => {
                 let patch: json_patch::Patch = serde_json::from_value(patch.clone()).map_err(|error| match patch {
                     Value::Array(_) => ApiError::bad_request(format!("error decoding patch: {error}")),
@@ -44,10 +54,8 @@ impl Patch {
                     ),
                 })?;
                 json_patch::patch(&mut value, &patch).map_err(|error| {
-                    {
-                        tracing::debug!(%error, "a JSON patch did not apply");
-                        unprocessable("the server rejected our request due to an error in our request".to_owned())
-                    }
+                    tracing::debug!(%error, "a JSON patch did not apply");
+                    unprocessable("the server rejected our request due to an error in our request".to_owned())
                 })?;
             }
         }
@@ -71,7 +79,7 @@ impl Cluster {
             .get(resource, &Key::new(namespace, name))
             .ok_or_else(|| ApiError::not_found(resource, name))?;
         let before = served(resource, &current);
-        let mut after = patch.apply(&before)?;
+        let mut after = patch.apply(resource, &before)?;
         // A patch that doesn't say a version goes on whatever version there is.
         if text(&after["metadata"], "resourceVersion") == text(&before["metadata"], "resourceVersion") {
             after["metadata"]["resourceVersion"] = json!(current.revision.to_string());
@@ -92,14 +100,16 @@ impl Cluster {
             ));
         }
         let shown = after.to_string();
-        let value = incoming(resource, after, options.strict).map_err(|error| as_patch_fault(&error, &shown))?;
-        self.replace(&mut state, resource, &current, value, options)
+        let value =
+            incoming(resource, after, options.strict).map_err(|error| as_patch_fault(&error, &shown))?;
+        self.replace(&mut state, resource, &current, value, options, true)
     }
 }
 
 /// What a patch made can't be decoded: the server shows all of it.
 fn as_patch_fault(error: &ApiError, shown: &str) -> ApiError {
-    let why = error.message.split_once(" cannot be handled as a ").and_then(|(_, rest)| rest.split_once(": "));
+    let why =
+        error.message.split_once(" cannot be handled as a ").and_then(|(_, rest)| rest.split_once(": "));
     let Some((_, why)) = why else { return error.clone() };
     ApiError::invalid("", "", "", &[Cause::invalid("patch", &json!(shown), why)])
 }

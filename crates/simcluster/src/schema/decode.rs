@@ -190,6 +190,7 @@ impl Decoder {
                         out.insert(key.clone(), value);
                     }
                 }
+                None if field.null_time && !self.custom => drop(out.insert(key.clone(), Value::Null)),
                 // Go writes a list or map that has no `omitempty` as null.
                 None if field.required
                     && !self.custom

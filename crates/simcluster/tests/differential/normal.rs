@@ -15,10 +15,11 @@ fn is_time(text: &str) -> bool {
 }
 
 fn is_uid(text: &str) -> bool {
-    text.len() == 36 && text.bytes().enumerate().all(|(index, byte)| match index {
-        8 | 13 | 18 | 23 => byte == b'-',
-        _ => byte.is_ascii_hexdigit(),
-    })
+    text.len() == 36
+        && text.bytes().enumerate().all(|(index, byte)| match index {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
 }
 
 impl Names {
@@ -50,11 +51,14 @@ impl Names {
                         self.walk(value, &key, list && key == "metadata" || list && key == "resourceVersion");
                     }
                 }
-                let mark = map.get("annotations").is_some_and(|a| a.get("k8s.io/initial-events-end").is_some());
+                let mark =
+                    map.get("annotations").is_some_and(|a| a.get("k8s.io/initial-events-end").is_some());
                 if mark {
                     map.insert("resourceVersion".to_owned(), "<list version>".into());
                 }
-                if list && let Some(version) = map.get_mut("metadata").and_then(|m| m.get_mut("resourceVersion")) {
+                if list
+                    && let Some(version) = map.get_mut("metadata").and_then(|m| m.get_mut("resourceVersion"))
+                {
                     // Other things happen on a real server between two requests.
                     *version = "<list version>".into();
                 }

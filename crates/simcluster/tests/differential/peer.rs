@@ -22,8 +22,10 @@ async fn client(kubeconfig: &str, token: Option<&str>) -> Client {
     let kubeconfig = Kubeconfig::from_yaml(kubeconfig).unwrap();
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
     if let Some(token) = token {
-        config.auth_info =
-            kube::config::AuthInfo { token: Some(token.to_owned().into()), ..kube::config::AuthInfo::default() };
+        config.auth_info = kube::config::AuthInfo {
+            token: Some(token.to_owned().into()),
+            ..kube::config::AuthInfo::default()
+        };
     }
     config.proxy_url = None;
     config.default_retry = false;
@@ -51,7 +53,8 @@ impl Peer {
     }
 
     async fn send(&self, step: &Step, kept: &BTreeMap<String, String>) -> Answer {
-        let fill = |text: &str| kept.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value));
+        let fill =
+            |text: &str| kept.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value));
         let mut request = Request::builder().method(step.method).uri(fill(&step.path));
         for (name, value) in &step.headers {
             request = request.header(*name, value);
