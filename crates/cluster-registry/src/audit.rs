@@ -7,7 +7,9 @@
 //!                                                        └ still as before: lost; the watch lists again
 //! ```
 //!
-//! Versions are compared for equality only, so that this holds whatever they look like. The list is read from the
+//! An object is the same if uid and version are equal, so that this holds whatever versions look like. After a backup was
+//! restored, and written to until its versions caught up, an object may have both from two pasts; a repair compares
+//! contents, so that one other difference is enough to find it. The list is read from the
 //! cluster's storage, not from the cache that feeds the watch: a cache that missed an event would agree with it.
 
 use std::{
@@ -44,11 +46,18 @@ pub(crate) enum Finding {
     WentBack,
 }
 
-/// An object, and its version in the copy; `None` if it isn't there.
+/// An object, and its uid and version in the copy; `None` if it isn't there.
 pub(crate) struct Suspect {
     pub namespace: Istr,
     pub name: Istr,
-    version: Option<Istr>,
+    known: Option<(Istr, Istr)>,
+}
+
+impl Suspect {
+    fn new(namespace: &str, name: &str, known: Option<(&str, &str)>) -> Self {
+        let known = known.map(|(uid, version)| (Istr::new(uid), Istr::new(version)));
+        Self { namespace: Istr::new(namespace), name: Istr::new(name), known }
+    }
 }
 
 /// Compares one kind of one cluster with what the cluster has.
@@ -141,6 +150,8 @@ struct ItemMeta<'a> {
     namespace: Cow<'a, str>,
     #[serde(borrow)]
     name: Cow<'a, str>,
+    #[serde(borrow, default)]
+    uid: Cow<'a, str>,
     #[serde(borrow)]
     resource_version: Cow<'a, str>,
 }
@@ -173,9 +184,8 @@ impl Comparison {
         if known.is_some() {
             self.seen.insert(self.hasher.hash_one((&*item.namespace, &*item.name)));
         }
-        if known != Some(&item.resource_version) {
-            let (namespace, name) = (Istr::new(&item.namespace), Istr::new(&item.name));
-            self.different.push(Suspect { namespace, name, version: known.map(Istr::new) });
+        if known != Some((&item.uid, &item.resource_version)) {
+            self.different.push(Suspect::new(&item.namespace, &item.name, known));
         }
     }
 
@@ -183,13 +193,9 @@ impl Comparison {
     fn suspects(mut self, meanwhile: &dyn Versions) -> Vec<Suspect> {
         let Self { before, seen, hasher, different } = &mut self;
         if seen.len() < before.len() {
-            before.each(&mut |namespace, name, version| {
+            before.each(&mut |namespace, name, known| {
                 if !seen.contains(&hasher.hash_one((namespace, name))) {
-                    different.push(Suspect {
-                        namespace: Istr::new(namespace),
-                        name: Istr::new(name),
-                        version: Some(Istr::new(version)),
-                    });
+                    different.push(Suspect::new(namespace, name, Some(known)));
                 }
             });
         }
@@ -200,7 +206,10 @@ impl Comparison {
 
 /// Leaves those that are in a later copy as they were.
 fn retain_unchanged(suspects: &mut Vec<Suspect>, later: &dyn Versions) {
-    suspects.retain(|suspect| later.version(&suspect.namespace, &suspect.name) == suspect.version.as_deref());
+    suspects.retain(|suspect| {
+        let known = suspect.known.as_ref().map(|(uid, version)| (&**uid, &**version));
+        later.version(&suspect.namespace, &suspect.name) == known
+    });
 }
 
 /// Counts what was lost, for operators: a cluster or a proxy that loses changes has a fault.
@@ -235,12 +244,12 @@ mod tests {
             self.objects.len()
         }
 
-        fn version(&self, namespace: &str, name: &str) -> Option<&str> {
-            self.objects.get(&(namespace.to_owned(), name.to_owned())).map(String::as_str)
+        fn version(&self, namespace: &str, name: &str) -> Option<(&str, &str)> {
+            self.objects.get(&(namespace.to_owned(), name.to_owned())).map(|both| both.split_at(1))
         }
 
-        fn each(&self, take: &mut dyn FnMut(&str, &str, &str)) {
-            self.objects.iter().for_each(|((namespace, name), version)| take(namespace, name, version));
+        fn each(&self, take: &mut dyn FnMut(&str, &str, (&str, &str))) {
+            self.objects.iter().for_each(|((namespace, name), both)| take(namespace, name, both.split_at(1)));
         }
 
         fn highest(&self) -> Option<&str> {
@@ -253,8 +262,8 @@ mod tests {
     }
 
     fn objects() -> impl Strategy<Value = Objects> {
-        // Few names and versions, so that copies have much in common.
-        prop::collection::btree_map(("[ab]?", "[a-d]"), "[1-3]", 0..8)
+        // A uid and a version; few of all, so that copies have much in common.
+        prop::collection::btree_map(("[ab]?", "[a-d]"), "[xy][1-3]", 0..8)
     }
 
     proptest! {
@@ -263,10 +272,12 @@ mod tests {
             before in objects(), listed in objects(), meanwhile in objects(), later in objects(),
         ) {
             let mut comparison = Comparison::with(Arc::new(copy(&before)));
-            for ((namespace, name), version) in &listed {
+            for ((namespace, name), both) in &listed {
+                let (uid, version) = both.split_at(1);
                 comparison.listed(&ItemMeta {
                     namespace: namespace.into(),
                     name: name.into(),
+                    uid: uid.into(),
                     resource_version: version.into(),
                 });
             }

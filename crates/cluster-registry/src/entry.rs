@@ -83,9 +83,4 @@ impl<K: Kind> Entry<K> {
     }
 }
 
-/// Whether two reports are of the same version of the same object.
-pub(crate) fn same_version(a: &Meta, b: &Meta) -> bool {
-    a.uid == b.uid && a.resource_version == b.resource_version
-}
-
 pub type Shared<K> = Arc<Entry<K>>;

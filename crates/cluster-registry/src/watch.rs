@@ -358,6 +358,7 @@ impl Watch {
                     "the watch lost changes without a word, of this object for one; listing again"
                 );
                 audit::count(&self.cluster, lost.len());
+                self.writer.distrust();
                 true
             }
             Finding::WentBack => {

@@ -203,6 +203,12 @@ pub struct Meta {
 }
 
 impl Meta {
+    /// The uid and the resourceVersion: two objects of one name for which both are equal are the same.
+    #[must_use]
+    pub fn version(&self) -> (&str, &str) {
+        (&self.uid, &self.resource_version)
+    }
+
     /// Whether an object can be the owner of another: one that has a namespace owns nothing outside of it, whatever
     /// objects there say. The garbage collector does not follow such a reference either.
     #[must_use]

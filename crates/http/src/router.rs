@@ -79,8 +79,11 @@ pub fn router<E: Executor>(parts: Parts<E>) -> Router {
 
 async fn nothing_here(request: Request<axum::body::Body>) -> Response {
     let id = id_of(&request);
-    Failure::new(ErrorCode::NotFound, "nothing is served at this path; GraphQL is at /graphql, and the page at /")
-        .into_response(Media::Json, &id)
+    Failure::new(
+        ErrorCode::NotFound,
+        "nothing is served at this path; GraphQL is at /graphql, and the page at /",
+    )
+    .into_response(Media::Json, &id)
 }
 
 async fn only_get(request: Request<axum::body::Body>) -> Response {

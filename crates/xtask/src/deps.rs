@@ -13,7 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("kinds", &["fleetgraph-core", "cluster-registry"]),
     ("graphql", &["fleetgraph-core", "cluster-registry", "kinds"]),
     ("http-api", &["fleetgraph-core", "graphql"]),
-    ("fleetgraph", &["fleetgraph-core", "cluster-registry", "kinds", "graphql", "http-api"]),
+    ("fleetgraph", &["fleetgraph-core", "cluster-registry", "kinds", "graphql", "http-api", "simcluster"]),
     // None of our own code: a simulator that shares the code under test agrees with itself.
     ("simcluster", &[]),
     ("testkit", &["fleetgraph-core"]),

@@ -42,9 +42,10 @@ impl<K: Kind> Clone for Snapshot<K> {
 /// The versions of the objects of a snapshot, whatever their kind.
 pub trait Versions: Send + Sync {
     fn len(&self) -> usize;
-    fn version(&self, namespace: &str, name: &str) -> Option<&str>;
-    /// Gives namespace, name and version of each object.
-    fn each(&self, take: &mut dyn FnMut(&str, &str, &str));
+    /// An object's uid and version.
+    fn version(&self, namespace: &str, name: &str) -> Option<(&str, &str)>;
+    /// Gives namespace, name, and uid and version of each object.
+    fn each(&self, take: &mut dyn FnMut(&str, &str, (&str, &str)));
     /// The highest version that was seen, of deleted objects too.
     fn highest(&self) -> Option<&str>;
 }
@@ -54,14 +55,12 @@ impl<K: Kind> Versions for Snapshot<K> {
         Snapshot::len(self)
     }
 
-    fn version(&self, namespace: &str, name: &str) -> Option<&str> {
-        self.get(namespace, name).map(|entry| &*entry.meta.resource_version)
+    fn version(&self, namespace: &str, name: &str) -> Option<(&str, &str)> {
+        self.get(namespace, name).map(|entry| entry.meta.version())
     }
 
-    fn each(&self, take: &mut dyn FnMut(&str, &str, &str)) {
-        self.iter().for_each(|entry| {
-            take(&entry.meta.namespace, &entry.meta.name, &entry.meta.resource_version);
-        });
+    fn each(&self, take: &mut dyn FnMut(&str, &str, (&str, &str))) {
+        self.iter().for_each(|entry| take(&entry.meta.namespace, &entry.meta.name, entry.meta.version()));
     }
 
     fn highest(&self) -> Option<&str> {

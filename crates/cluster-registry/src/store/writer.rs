@@ -14,7 +14,7 @@ use fleetgraph_core::{Error, ErrorCode, Kind, KindMeta, WatchState};
 use super::{Shared as StoreShared, Snapshot, Versions, WatchStatus};
 use crate::{
     delta::{Change, Hub},
-    entry::{Entry, Shared, same_version},
+    entry::{Entry, Shared},
     raw::{self, Raw},
 };
 
@@ -328,7 +328,8 @@ impl<K: Kind> Writer<K> {
         self.note_version(Some(&entry.meta.resource_version));
         let old = self.current(&entry.meta.namespace, &entry.meta.name);
         let same = |old: &Shared<K>| {
-            same_version(&old.meta, &entry.meta) && (!self.distrusted || old.json().ok() == entry.json().ok())
+            old.meta.version() == entry.meta.version()
+                && (!self.distrusted || old.json().ok() == entry.json().ok())
         };
         if old.as_ref().is_some_and(same) {
             return;
