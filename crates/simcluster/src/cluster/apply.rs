@@ -15,7 +15,7 @@ use crate::clock::rfc3339;
 use crate::error::{ApiError, Cause};
 use crate::object::{Key, Object};
 use crate::resources::{Resource, Shape};
-use crate::schema::{BUILT_IN, Node};
+use crate::schema::Node;
 
 /// A step into an object, as `fieldsV1` writes it: `f:name`, `k:{…}`, `v:…`.
 type Path = Vec<String>;
