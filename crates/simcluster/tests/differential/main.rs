@@ -76,10 +76,16 @@ impl Pair {
 }
 
 fn report(found: &[String]) {
-    if !found.is_empty() {
-        println!("{}", found.join("\n"));
-    }
-    assert!(found.is_empty(), "{} differences", found.len());
+    assert!(
+        found.is_empty(),
+        "{} differences:
+{}",
+        found.len(),
+        found.join(
+            "
+"
+        )
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
