@@ -15,7 +15,7 @@ use crate::clock::rfc3339;
 use crate::error::{ApiError, Cause};
 use crate::object::{Key, Object};
 use crate::resources::{Resource, Shape};
-use crate::schema::{BUILT_IN, Node};
+use crate::schema::Node;
 
 /// A step into an object, as `fieldsV1` writes it: `f:name`, `k:{…}`, `v:…`.
 type Path = Vec<String>;
@@ -92,7 +92,8 @@ fn value_at(value: &Value, path: &Path) -> Option<Value> {
     let mut value = value.clone();
     for step in path {
         if let Some(wanted) = step.strip_prefix("v:") {
-            return value.as_array()?.iter().any(|v| v.to_string() == wanted).then(|| json!(wanted));
+            let wanted: Value = serde_json::from_str(wanted).ok()?;
+            return value.as_array()?.contains(&wanted).then_some(wanted);
         }
         if step == "." {
             return Some(json!("."));
@@ -130,7 +131,8 @@ fn remove(value: &mut Value, path: &[String]) {
         }
         Some(("v", wanted)) => {
             if let Some(list) = at.as_array_mut() {
-                list.retain(|item| item.to_string() != wanted);
+                let wanted: Option<Value> = serde_json::from_str(wanted).ok();
+                list.retain(|item| Some(item) != wanted.as_ref());
             }
         }
         _ => {}

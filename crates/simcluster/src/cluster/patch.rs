@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use json_patch::{AddOperation, PatchOperation};
 use serde_json::{Value, json};
 
 use super::write::{incoming, text};
@@ -26,6 +27,17 @@ pub enum Patch {
 
 fn unprocessable(message: String) -> ApiError {
     ApiError { details: Some(serde_json::Map::new()), ..ApiError::new(422, "Invalid", message) }
+}
+
+/// The real server's library lets `replace` add a key that an object lacks, against the RFC.
+fn lenient(operation: PatchOperation, value: &Value) -> PatchOperation {
+    let PatchOperation::Replace(replace) = operation else { return operation };
+    let path = replace.path.as_str();
+    let parent = path.rsplit_once('/').and_then(|(parent, _)| value.pointer(parent));
+    if value.pointer(path).is_none() && parent.is_some_and(Value::is_object) {
+        return PatchOperation::Add(AddOperation { path: replace.path, value: replace.value });
+    }
+    PatchOperation::Replace(replace)
 }
 
 impl Patch {
@@ -53,10 +65,15 @@ impl Patch {
                         "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp",
                     ),
                 })?;
-                json_patch::patch(&mut value, &patch).map_err(|error| {
-                    tracing::debug!(%error, "a JSON patch did not apply");
-                    unprocessable("the server rejected our request due to an error in our request".to_owned())
-                })?;
+                for operation in patch.0 {
+                    let operation = lenient(operation, &value);
+                    json_patch::patch(&mut value, std::slice::from_ref(&operation)).map_err(|error| {
+                        tracing::debug!(%error, "a JSON patch did not apply");
+                        unprocessable(
+                            "the server rejected our request due to an error in our request".to_owned(),
+                        )
+                    })?;
+                }
             }
         }
         Ok(value)

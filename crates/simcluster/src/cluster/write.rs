@@ -451,6 +451,7 @@ fn keep_metadata(old: &Value, new: &mut Value) -> Result<(), ApiError> {
         return Err(ApiError::bad_request("metadata is no object"));
     };
     metadata.remove("resourceVersion");
+    metadata.remove("creationTimestamp");
     metadata.remove("selfLink");
     for key in
         ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields"]

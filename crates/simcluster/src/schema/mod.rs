@@ -76,7 +76,6 @@ pub(crate) struct Field {
     pub null_time: bool,
     /// For a strategic merge: how a list is merged.
     pub merge: Option<Merge>,
-    pub retain_keys: bool,
 }
 
 /// How a strategic merge patch merges a list.
@@ -203,7 +202,6 @@ fn read_struct(name: &str, raw: &Value, names: &BTreeMap<String, DefId>, omit: &
             omit_zero: omit.iter().any(|o| o == field),
             null_time: false,
             merge,
-            retain_keys: strategy.split(',').any(|s| s == "retainKeys"),
         };
         fields.insert(field.clone(), field_of);
     }

@@ -25,6 +25,16 @@ pub(crate) fn index(cluster: &Cluster) -> Value {
     json!({"paths": paths})
 }
 
+/// Kubectl looks for these in a document before it sends them.
+fn parameters(method: &str) -> Value {
+    let parameter =
+        |name: &str| json!({"name": name, "in": "query", "schema": {"type": "string", "uniqueItems": true}});
+    match method {
+        "get" => json!([]),
+        _ => json!([parameter("dryRun"), parameter("fieldManager"), parameter("fieldValidation")]),
+    }
+}
+
 fn add(name: &str, schemas: &mut Map<String, Value>, seen: &mut BTreeSet<String>) {
     if !seen.insert(name.to_owned()) {
         return;
@@ -60,7 +70,7 @@ pub(crate) fn document(cluster: &Cluster, group: &str, version: &str) -> Value {
         {
             let mut entry = Map::new();
             for (method, action) in actions {
-                let operation = json!({"x-kubernetes-action": action, "x-kubernetes-group-version-kind": gvk, "responses": {}});
+                let operation = json!({"x-kubernetes-action": action, "x-kubernetes-group-version-kind": gvk, "parameters": parameters(method), "responses": {}});
                 entry.insert(method.to_owned(), operation);
             }
             paths.insert(format!("/{prefix}/{within}{}{suffix}", resource.plural), Value::Object(entry));

@@ -147,6 +147,8 @@ impl Watch {
     /// The next piece, or `None` at the end.
     async fn next(&mut self) -> Option<io::Result<Bytes>> {
         if self.broken {
+            // What was said so far gets onto the wire first.
+            tokio::time::sleep(Duration::from_millis(50)).await;
             self.cut.cancel();
             self.ended = true;
             return Some(Err(io::ErrorKind::ConnectionReset.into()));

@@ -57,8 +57,7 @@ impl Pair {
 
     /// What the two answered differently, as text.
     async fn differences(&self, name: &str, steps: &[Step]) -> Vec<String> {
-        let real = self.real.run(steps).await;
-        let simulated = self.simulated.run(steps).await;
+        let (real, simulated) = tokio::join!(self.real.run(steps), self.simulated.run(steps));
         let mut found = Vec::new();
         let (mut of_real, mut of_simulated) = (normal::Names::default(), normal::Names::default());
         for ((step, mut real), mut simulated) in steps.iter().zip(real).zip(simulated) {
@@ -77,10 +76,16 @@ impl Pair {
 }
 
 fn report(found: &[String]) {
-    if !found.is_empty() {
-        println!("{}", found.join("\n"));
-    }
-    assert!(found.is_empty(), "{} differences", found.len());
+    assert!(
+        found.is_empty(),
+        "{} differences:
+{}",
+        found.len(),
+        found.join(
+            "
+"
+        )
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
