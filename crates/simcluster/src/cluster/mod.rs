@@ -14,6 +14,8 @@ mod delete;
 mod list;
 mod patch;
 mod pod_defaults;
+mod settle;
+mod tap;
 mod users;
 mod watch;
 mod write;
@@ -34,6 +36,8 @@ pub use delete::{DeleteOptions, Deletion, Propagation};
 pub use list::{List, ListOptions, VersionMatch};
 pub use patch::Patch;
 pub(crate) use patch::served;
+pub(crate) use settle::settled;
+pub(crate) use tap::Tap;
 pub use users::User;
 pub use watch::{Subscription, WatchEnd};
 pub use write::{Part, WriteOptions};
@@ -50,6 +54,8 @@ pub struct ClusterOptions {
     pub admin_token: String,
     /// As `/version` tells it.
     pub version: String,
+    /// When it was made, in Unix seconds; `None` is now.
+    pub born: Option<i64>,
 }
 
 impl ClusterOptions {
@@ -60,6 +66,7 @@ impl ClusterOptions {
             history: 4096,
             admin_token: format!("admin-of-{name}"),
             version: "v1.36.3".to_owned(),
+            born: None,
         }
     }
 }
@@ -85,6 +92,8 @@ pub(crate) struct State {
     pub customs: BTreeMap<(String, String, String), Arc<Resource>>,
     pub random: StdRng,
     history: usize,
+    /// Told of every change, under the lock.
+    tap: Option<Tap>,
 }
 
 /// The objects of a cluster at one moment, for [`Cluster::restore`].
@@ -104,6 +113,8 @@ pub struct Seed {
     pub slots: Box<[Slot]>,
     /// Unix seconds.
     pub created: i64,
+    /// Given by the maker of the world, since owner references name it.
+    pub uid: Uid,
 }
 
 impl Cluster {
@@ -116,6 +127,7 @@ impl Cluster {
             customs: BTreeMap::new(),
             random: StdRng::seed_from_u64(options.seed),
             history: options.history.max(1),
+            tap: None,
         };
         let inner = Inner {
             users: RwLock::new(BTreeMap::from([(options.admin_token.clone(), User::admin())])),
@@ -124,7 +136,11 @@ impl Cluster {
             options,
         };
         let cluster = Self(Arc::new(inner));
+        if let Some(born) = cluster.0.options.born {
+            cluster.0.clock.freeze_at_ms(born * 1000);
+        }
         bootstrap::fill(&cluster);
+        cluster.0.clock.thaw();
         cluster
     }
 
@@ -153,6 +169,11 @@ impl Cluster {
         self.lock().revision
     }
 
+    /// How many objects there are of all resources.
+    pub fn object_count(&self) -> usize {
+        self.lock().stores.values().map(|store| store.objects.len()).sum()
+    }
+
     /// Puts many objects in at once, without events: watches from before see nothing of it. For making worlds.
     /// The templates are taken as they are, so they should be what the server would have made of them.
     pub fn seed(&self, resource: &Resource, objects: impl IntoIterator<Item = Seed>) {
@@ -162,9 +183,8 @@ impl Cluster {
         let mut made = Vec::new();
         for seed in objects {
             revision += 1;
-            let uid = state.uid();
             let body = Body::Shared { template: seed.template, slots: seed.slots };
-            made.push(Arc::new(Object { key: seed.key, revision, created: seed.created, uid, body }));
+            made.push(Arc::new(Object { key: seed.key, revision, created: seed.created, uid: seed.uid, body }));
         }
         state.revision = revision;
         let store = state.store(&resource.storage);
@@ -239,6 +259,9 @@ impl State {
         let store = self.store(storage);
         let before = store.objects.get(&object.key).cloned();
         store.apply(Event { revision, kind, object: Arc::clone(&object), before });
+        if let Some(tap) = &self.tap {
+            tap(storage);
+        }
         object
     }
 }
