@@ -1,4 +1,5 @@
-//! The cluster's clock: real time plus a skew, since a cluster whose clock is wrong is one of the faults.
+//! The cluster's clock: real time plus a skew, since a cluster whose clock is wrong is one of the faults. Frozen, it
+//! stands where it was put, so that a test makes hours pass in no time, and the same ones each time.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -7,10 +8,16 @@ use jiff::{SignedDuration, Timestamp};
 #[derive(Debug, Default)]
 pub struct Clock {
     skew_ms: AtomicI64,
+    /// Milliseconds since 1970; 0 while the clock runs.
+    frozen_ms: AtomicI64,
 }
 
 impl Clock {
     pub fn now(&self) -> Timestamp {
+        let frozen = self.frozen_ms.load(Ordering::Relaxed);
+        if frozen != 0 {
+            return Timestamp::from_millisecond(frozen).unwrap_or(Timestamp::UNIX_EPOCH);
+        }
         let skew = SignedDuration::from_millis(self.skew_ms.load(Ordering::Relaxed));
         Timestamp::now().saturating_add(skew).unwrap_or_else(|_| Timestamp::now())
     }
@@ -18,6 +25,16 @@ impl Clock {
     /// How far this clock is ahead of real time (behind, if negative).
     pub fn set_skew_ms(&self, skew_ms: i64) {
         self.skew_ms.store(skew_ms, Ordering::Relaxed);
+    }
+
+    /// Stops the clock at a time (milliseconds since 1970) until it is put elsewhere.
+    pub fn freeze_at_ms(&self, now_ms: i64) {
+        self.frozen_ms.store(now_ms, Ordering::Relaxed);
+    }
+
+    /// Lets a frozen clock run again.
+    pub fn thaw(&self) {
+        self.frozen_ms.store(0, Ordering::Relaxed);
     }
 }
 

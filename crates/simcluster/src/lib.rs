@@ -15,6 +15,7 @@
 
 mod clock;
 mod cluster;
+pub mod controllers;
 mod convert;
 mod error;
 mod faults;
@@ -25,6 +26,7 @@ mod selector;
 mod server;
 mod store;
 mod validate;
+pub mod world;
 
 pub use clock::Clock;
 pub use cluster::{

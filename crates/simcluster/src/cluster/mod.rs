@@ -19,7 +19,9 @@ mod list;
 mod patch;
 mod pod_defaults;
 mod scale;
+mod settle;
 mod strategic;
+mod tap;
 mod users;
 mod watch;
 mod write;
@@ -42,6 +44,8 @@ pub use delete::{DeleteOptions, Deletion, Propagation};
 pub use list::{List, ListOptions, VersionMatch};
 pub use patch::Patch;
 pub(crate) use patch::served;
+pub(crate) use settle::settled;
+pub(crate) use tap::Tap;
 pub use users::User;
 pub use watch::{Subscription, WatchEnd};
 pub(crate) use write::incoming;
@@ -61,6 +65,8 @@ pub struct ClusterOptions {
     pub collect: bool,
     /// As `/version` tells it.
     pub version: String,
+    /// When it was made, in Unix seconds; `None` is now.
+    pub born: Option<i64>,
 }
 
 impl ClusterOptions {
@@ -72,6 +78,7 @@ impl ClusterOptions {
             admin_token: format!("admin-of-{name}"),
             collect: true,
             version: "v1.36.3".to_owned(),
+            born: None,
         }
     }
 }
@@ -100,6 +107,8 @@ pub(crate) struct State {
     pub customs: BTreeMap<(String, String, String), Arc<Resource>>,
     pub random: StdRng,
     history: usize,
+    /// Told of every change, under the lock.
+    tap: Option<Tap>,
 }
 
 /// The objects of a cluster at one moment, for [`Cluster::restore`].
@@ -119,6 +128,8 @@ pub struct Seed {
     pub slots: Box<[Slot]>,
     /// Unix seconds.
     pub created: i64,
+    /// Given by the maker of the world, since owner references name it.
+    pub uid: Uid,
 }
 
 impl Cluster {
@@ -131,6 +142,7 @@ impl Cluster {
             customs: BTreeMap::new(),
             random: StdRng::seed_from_u64(options.seed),
             history: options.history.max(1),
+            tap: None,
         };
         let inner = Inner {
             users: RwLock::new(BTreeMap::from([(options.admin_token.clone(), User::admin())])),
@@ -141,7 +153,11 @@ impl Cluster {
             options,
         };
         let cluster = Self(Arc::new(inner));
+        if let Some(born) = cluster.0.options.born {
+            cluster.0.clock.freeze_at_ms(born * 1000);
+        }
         bootstrap::fill(&cluster);
+        cluster.0.clock.thaw();
         cluster
     }
 
@@ -170,6 +186,11 @@ impl Cluster {
         self.lock().revision
     }
 
+    /// How many objects there are of all resources.
+    pub fn object_count(&self) -> usize {
+        self.lock().stores.values().map(|store| store.objects.len()).sum()
+    }
+
     /// Puts many objects in at once, without events: watches from before see nothing of it. For making worlds.
     /// The templates are taken as they are, so they should be what the server would have made of them.
     pub fn seed(&self, resource: &Resource, objects: impl IntoIterator<Item = Seed>) {
@@ -179,9 +200,14 @@ impl Cluster {
         let mut made = Vec::new();
         for seed in objects {
             revision += 1;
-            let uid = state.uid();
             let body = Body::Shared { template: seed.template, slots: seed.slots };
-            made.push(Arc::new(Object { key: seed.key, revision, created: seed.created, uid, body }));
+            made.push(Arc::new(Object {
+                key: seed.key,
+                revision,
+                created: seed.created,
+                uid: seed.uid,
+                body,
+            }));
         }
         state.revision = revision;
         let store = state.store(&resource.storage);
@@ -278,6 +304,9 @@ impl State {
         let store = self.store(storage);
         let before = store.objects.get(&object.key).cloned();
         store.apply(Event { revision, kind, object: Arc::clone(&object), before });
+        if let Some(tap) = &self.tap {
+            tap(storage);
+        }
         object
     }
 }

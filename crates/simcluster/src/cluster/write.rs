@@ -67,7 +67,7 @@ const COUNTED: &[&str] = &[
     "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io",
 ];
 
-fn counts_generations(resource: &Resource) -> bool {
+pub(super) fn counts_generations(resource: &Resource) -> bool {
     resource.is_custom() || COUNTED.contains(&&*resource.storage)
 }
 
