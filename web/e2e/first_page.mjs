@@ -9,7 +9,8 @@
 //   KUBECTL, CHROMIUM          programs; from PATH, and /usr/bin/chromium, if missing
 //   OUTPUT                     where screenshots go; test-output if missing
 
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { Browser } from './browser.mjs';
@@ -19,6 +20,7 @@ import { serve } from './serve.mjs';
 const fleetgraph = process.env.FLEETGRAPH_URL ?? 'http://127.0.0.1:8080';
 const output = process.env.OUTPUT ?? fileURLToPath(new URL('../test-output/', import.meta.url));
 mkdirSync(output, { recursive: true });
+for (const file of readdirSync(output)) if (file.endsWith('.png')) rmSync(join(output, file));
 
 const front = process.env.FLEETGRAPH_E2E_DIST ? await serve(fleetgraph) : { url: fleetgraph, stop: () => {} };
 const browser = await Browser.launch({ base: front.url, output });
@@ -197,6 +199,8 @@ await test('the explorer runs a query and a subscription', async () => {
   await run.click();
   await response.getByText(`"${clusters[0].id}"`).first().waitFor();
   await page.getByRole('button', { name: 'PodChanges', exact: true }).click();
+  // GraphiQL learns the names of a tab's operations a moment after it is shown; no hand is faster than that.
+  await page.waitForTimeout(1_500);
   await run.click();
   await response.getByText('"podEvents"').first().waitFor({ timeout: 60_000 });
   await page.getByRole('button', { name: /Stop query/ }).click();

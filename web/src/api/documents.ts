@@ -196,10 +196,6 @@ export const SEARCH = `query Search($text: String!, $prefix: String!, $first: In
   names: completions(of: NAME, prefix: $prefix, first: 6)
 }`;
 
-export const NAMESPACES = `query Namespaces($prefix: String!, $clusters: [String!]) {
-  completions(of: NAMESPACE, prefix: $prefix, first: 20, filter: {clusters: $clusters})
-}`;
-
 // --- live changes ---------------------------------------------------------------------------------------------
 
 export interface ChangeEvent {

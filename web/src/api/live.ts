@@ -39,8 +39,11 @@ const client = createClient({
       for (const tell of [...resumed]) tell(ms);
     },
     closed: () => {
-      if (connection.get().live === 'live' && resumed.size > 0) lostAt = Date.now();
-      connection.set({ live: resumed.size > 0 ? 'connecting' : 'idle', retryAt: null });
+      const { live } = connection.get();
+      if (resumed.size === 0) return connection.set({ live: 'idle', retryAt: null });
+      if (live === 'live') lostAt = Date.now();
+      // A socket that never opened is closed after the next attempt was put off, by the error before.
+      if (live !== 'waiting') connection.set({ live: 'connecting', retryAt: null });
     },
   },
 });
@@ -63,6 +66,10 @@ export function subscribe<T>(query: string, variables: Variables, sink: LiveSink
   );
   return () => {
     resumed.delete(missed);
+    if (resumed.size === 0) {
+      lostAt = null;
+      if (connection.get().live === 'waiting') connection.set({ live: 'idle', retryAt: null });
+    }
     stop();
   };
 }

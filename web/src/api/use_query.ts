@@ -24,8 +24,10 @@ export interface QueryHandle<T> extends QueryState<T> {
 
 const EMPTY = { data: null, problems: [], failure: null, at: null, outdated: false, loading: true };
 
-// However many events come, a query is not asked more often than this.
+// However many events come, a query is not asked more often than this …
 const CALM_MS = 1_000;
+// … and what takes the server long is asked more rarely: a view keeps it busy for a sixth of the time at most.
+const CALM_TIMES = 6;
 
 /**
  * Asks at once, after each change of the variables, every `pollMs`, when the tab is shown again, and after failures
@@ -91,9 +93,10 @@ export function useQuery<T>(query: string, variables: Variables, pollMs: number)
           await pause.done;
           continue;
         }
+        const took = Date.now() - asked;
         if (!dirty) await rest(poll.current);
         while (document.hidden && !end.signal.aborted) await rest(60_000);
-        const calm = asked + CALM_MS - Date.now();
+        const calm = asked + Math.max(CALM_MS, took * CALM_TIMES) - Date.now();
         if (calm > 0) {
           wake = () => {};
           await new Promise((resolve) => setTimeout(resolve, calm));
