@@ -11,6 +11,8 @@ export default defineConfig({
   build: {
     target: 'es2022',
     manifest: true,
+    // `npm run build` empties it, but for the file that keeps the directory there.
+    emptyOutDir: false,
     // The texts that the licences of what is bundled want to be passed on.
     license: { fileName: 'licenses.md' },
     modulePreload: { polyfill: false },

@@ -231,6 +231,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::store::TakeVersion;
 
     type Objects = BTreeMap<(String, String), String>;
 
@@ -248,7 +249,7 @@ mod tests {
             self.objects.get(&(namespace.to_owned(), name.to_owned())).map(|both| both.split_at(1))
         }
 
-        fn each(&self, take: &mut dyn FnMut(&str, &str, (&str, &str))) {
+        fn each(&self, take: &mut TakeVersion<'_>) {
             self.objects.iter().for_each(|((namespace, name), both)| take(namespace, name, both.split_at(1)));
         }
 

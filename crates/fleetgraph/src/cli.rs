@@ -8,7 +8,10 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{self, Overrides, Problems};
+use crate::{
+    config::{self, Overrides, Problems},
+    simulated::{self, Demo, Simulate},
+};
 
 /// One GraphQL federation subgraph over a whole fleet of Kubernetes clusters.
 #[derive(Debug, Parser)]
@@ -22,6 +25,10 @@ pub struct Cli {
 enum Command {
     /// Serve the fleet until SIGTERM or SIGINT.
     Serve(Settings),
+    /// Serve a simulated fleet, on this machine alone, to see what fleetgraph makes of it.
+    Demo(Demo),
+    /// Simulate the API servers of a fleet, to try fleetgraph or anything else against.
+    Simulate(Simulate),
     /// Print the schema of the federation subgraph.
     Schema,
     /// Print the configuration with every key, its default and its description.
@@ -92,6 +99,8 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         match self.command {
             Command::Serve(settings) => serve(&settings),
+            Command::Demo(arguments) => outcome(simulated::demo(&arguments)),
+            Command::Simulate(arguments) => outcome(simulated::simulate(&arguments)),
             Command::Schema => print(&graphql::federation_sdl()),
             Command::Config { check: Some(file), .. } => check(&file),
             Command::Config { markdown: true, .. } => print(&config::reference_markdown()),
@@ -106,7 +115,11 @@ fn serve(settings: &Settings) -> ExitCode {
         Ok(config) => config,
         Err(problems) => return refuse(&problems),
     };
-    match crate::serve::run(&config, &settings.contexts) {
+    outcome(crate::serve::run(&config, &settings.contexts, |_| {}))
+}
+
+fn outcome(outcome: anyhow::Result<()>) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&format!("fleetgraph: {error:#}"));

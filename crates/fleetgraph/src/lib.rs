@@ -9,4 +9,5 @@ mod gate;
 pub mod lifecycle;
 mod readiness;
 mod serve;
+mod simulated;
 pub mod telemetry;

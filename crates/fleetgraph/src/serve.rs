@@ -22,18 +22,23 @@ use crate::{
 /// What the end may take besides the HTTP server's own drain: the watches, and the last telemetry.
 const WINDING_UP: Duration = Duration::from_secs(5);
 
-/// Runs the server until a signal, or until a part of it fails.
+/// Runs the server until a signal, or until a part of it fails. Calls `ready` once each cluster was read or given up for
+/// now, with the address of the GraphQL server.
 ///
 /// # Errors
 /// When it can't start, or when a part ended that the server can't be without.
-pub fn run(config: &Config, contexts: &[String]) -> anyhow::Result<()> {
+pub fn run(
+    config: &Config,
+    contexts: &[String],
+    ready: impl FnOnce(SocketAddr) + Send + 'static,
+) -> anyhow::Result<()> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("fleetgraph").build()?;
     let outcome = runtime.block_on(async {
         // From here on a signal is an orderly end, however early it comes.
         let signals = Signals::listen().context("can't listen for signals")?;
         let telemetry = Telemetry::install(&config.telemetry)?;
-        let outcome = serve(config, contexts, &telemetry, signals).await;
+        let outcome = serve(config, contexts, &telemetry, signals, ready).await;
         if let Err(error) = &outcome {
             tracing::error!(error = format!("{error:#}"), "the server ends");
         }
@@ -50,9 +55,11 @@ async fn serve(
     contexts: &[String],
     telemetry: &Telemetry,
     mut signals: Signals,
+    ready: impl FnOnce(SocketAddr) + Send + 'static,
 ) -> anyhow::Result<()> {
     let life = Lifecycle::default();
     let http = bind("GraphQL", config.listen).await?;
+    let address = http.local_addr()?;
     let metrics = bind("metrics", config.metrics_listen).await?;
     let registry = registry(config, contexts).await?;
     let shutdown = Shutdown::new();
@@ -96,7 +103,9 @@ async fn serve(
     tasks.spawn("watch for readiness", {
         let (life, registry) = (life.clone(), registry.clone());
         |stop| async move {
-            stop.run_until_cancelled(ready_when_settled(&life, &registry)).await;
+            if stop.run_until_cancelled(ready_when_settled(&life, &registry)).await.is_some() {
+                ready(address);
+            }
             stop.cancelled().await;
             Ok(())
         }

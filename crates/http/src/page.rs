@@ -18,6 +18,7 @@ use crate::{failure::Failure, graphql::Media, request_id::RequestId};
 #[folder = "../../web/dist"]
 #[include = "*.html"]
 #[include = "assets/*"]
+#[include = "licenses.md"]
 // Answers are compressed on their way, by whatever the client takes.
 #[exclude = "*.gz"]
 struct Files;
@@ -62,12 +63,18 @@ pub(crate) async fn explorer(request: Request) -> Response {
     }
 }
 
+/// `/licenses.md`: of what the page is made of.
+pub(crate) async fn licenses(request: Request) -> Response {
+    match Files::get("licenses.md") {
+        Some(file) => served(file, HeaderValue::from_static("no-cache")),
+        None => not_found(&request),
+    }
+}
+
 /// `/assets/…`: files whose names change with their content.
 pub(crate) async fn asset(Path(name): Path<String>, request: Request) -> Response {
     match Files::get(&format!("assets/{name}")) {
-        Some(file) => {
-            served(file, HeaderValue::from_static("public, max-age=31536000, immutable")).into_response()
-        }
+        Some(file) => served(file, HeaderValue::from_static("public, max-age=31536000, immutable")),
         None => not_found(&request),
     }
 }

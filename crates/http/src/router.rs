@@ -59,6 +59,7 @@ pub fn router<E: Executor>(parts: Parts<E>) -> Router {
     let page = Router::new()
         .route("/", get(page::index))
         .route("/explorer.html", get(page::explorer))
+        .route("/licenses.md", get(page::licenses))
         .route("/assets/{*file}", get(page::asset))
         .method_not_allowed_fallback(only_get)
         .layer(compression);

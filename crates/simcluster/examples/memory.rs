@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::json;
-use simcluster::{Cluster, ClusterOptions, Key, ListOptions, Resource, Seed, Slot, Template};
+use simcluster::{Cluster, ClusterOptions, Key, ListOptions, Resource, Seed, Slot, Template, Uid};
 
 fn resident_mib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -46,6 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 Slot::Time(1_700_000_000),
             ]),
             created: 1_700_000_000,
+            uid: Uid::from_bits((n as u128) << 32 | m as u128),
         };
         cluster.seed(&pods, (0..objects).map(pod));
         fleet.push(cluster);

@@ -30,6 +30,8 @@ use std::sync::{
 use arc_swap::ArcSwap;
 use fleetgraph_core::{ClusterId, Error, Freshness, Kind, KindMeta, Timestamp, WatchState};
 
+#[cfg(test)]
+pub(crate) use snapshot::TakeVersion;
 pub(crate) use snapshot::Versions;
 pub use snapshot::{Edge, Snapshot};
 pub use writer::{AnyWriter, Writer};

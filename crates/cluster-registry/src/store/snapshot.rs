@@ -39,13 +39,16 @@ impl<K: Kind> Clone for Snapshot<K> {
     }
 }
 
+/// Takes namespace and name of an object, and its uid and version.
+pub type TakeVersion<'t> = dyn FnMut(&str, &str, (&str, &str)) + 't;
+
 /// The versions of the objects of a snapshot, whatever their kind.
 pub trait Versions: Send + Sync {
     fn len(&self) -> usize;
     /// An object's uid and version.
     fn version(&self, namespace: &str, name: &str) -> Option<(&str, &str)>;
-    /// Gives namespace, name, and uid and version of each object.
-    fn each(&self, take: &mut dyn FnMut(&str, &str, (&str, &str)));
+    /// Gives each object.
+    fn each(&self, take: &mut TakeVersion<'_>);
     /// The highest version that was seen, of deleted objects too.
     fn highest(&self) -> Option<&str>;
 }
@@ -59,7 +62,7 @@ impl<K: Kind> Versions for Snapshot<K> {
         self.get(namespace, name).map(|entry| entry.meta.version())
     }
 
-    fn each(&self, take: &mut dyn FnMut(&str, &str, (&str, &str))) {
+    fn each(&self, take: &mut TakeVersion<'_>) {
         self.iter().for_each(|entry| take(&entry.meta.namespace, &entry.meta.name, entry.meta.version()));
     }
 

@@ -107,6 +107,12 @@ impl World {
         self.clusters.iter().map(Cluster::object_count).sum()
     }
 
+    /// The environment and the region of the cluster with this index.
+    pub fn place(&self, index: usize) -> (&'static str, &'static str) {
+        let place = fleet::place(index);
+        (place.environment, place.region)
+    }
+
     /// How many templates the first objects share.
     pub fn forms(&self) -> usize {
         self.forms

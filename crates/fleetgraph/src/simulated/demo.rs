@@ -1,0 +1,151 @@
+//! `fleetgraph demo`: the server, with simulated clusters behind it.
+
+use std::{
+    io::{self, BufRead, BufReader, Write},
+    net::SocketAddr,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use clap::Args;
+
+use super::Fleet;
+use crate::{
+    config::{self, Config, Overrides},
+    serve,
+};
+
+/// What to show, and where.
+#[derive(Debug, Args)]
+pub struct Demo {
+    #[command(flatten)]
+    fleet: Fleet,
+    /// Address of the GraphQL server and its page; a loopback address.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// What is logged: a level, or a filter such as info,cluster_registry=debug.
+    #[arg(long, value_name = "FILTER", default_value = "warn")]
+    log_level: String,
+}
+
+/// Shows the demo until a signal.
+///
+/// # Errors
+/// When the simulated clusters or the server can't start, or the server ends by itself.
+pub fn run(arguments: &Demo) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    let files = tempfile::Builder::new().prefix("fleetgraph-demo-").tempdir()?;
+    let (kubeconfig, file) = (files.path().join("kubeconfig"), files.path().join("fleetgraph.yaml"));
+    let clusters = Clusters::start(&arguments.fleet, &kubeconfig, &file)?;
+    let config = settings(&file, arguments)?;
+    let first = config.clusters.first().map(|cluster| cluster.id.clone()).unwrap_or_default();
+    let ready = move |address: SocketAddr| {
+        let text = announcement(address, &kubeconfig, &first, begun.elapsed());
+        // The terminal may have gone, and the demo is no worse for it.
+        let _nobody_reads = io::stdout().lock().write_all(text.as_bytes());
+    };
+    let outcome = serve::run(&config, &[], ready);
+    drop(clusters);
+    outcome
+}
+
+fn settings(file: &Path, arguments: &Demo) -> anyhow::Result<Config> {
+    let overrides = Overrides {
+        listen: Some(arguments.listen.to_string()),
+        // Of the demo's metrics nobody knows, and its usual port may be taken.
+        metrics_listen: Some("127.0.0.1:0".to_owned()),
+        log_level: Some(arguments.log_level.clone()),
+        ..Overrides::default()
+    };
+    let mut config = config::load(Some(file), &overrides, &kinds::kind_set().metas())
+        .map_err(|problems| anyhow::anyhow!("{problems}"))?;
+    // No load balancer has to take notice of the end.
+    config.http.drain_delay = Duration::ZERO;
+    Ok(config)
+}
+
+/// What can be done now.
+fn announcement(address: SocketAddr, kubeconfig: &Path, cluster: &str, took: Duration) -> String {
+    format!(
+        r#"
+fleetgraph is ready after {took:.1} s.
+
+the page      http://{address}/
+GraphQL       http://{address}/graphql
+kubeconfig    {kubeconfig}
+
+1. Ask all clusters at once:
+
+   curl -s http://{address}/graphql -H 'content-type: application/json' -d '{{"query":
+     "{ask}"}}'
+
+2. Watch pods change, wherever they are:
+
+   curl -sN http://{address}/graphql -H 'content-type: application/json' -H 'accept: text/event-stream' -d '{{"query":
+     "{watch}"}}'
+
+3. Change something yourself, and see it arrive there:
+
+   kubectl --kubeconfig {kubeconfig} --context {cluster} -n checkout scale deployment checkout-api --replicas=8
+
+Ctrl-C ends everything.
+"#,
+        took = took.as_secs_f64(),
+        kubeconfig = kubeconfig.display(),
+        ask = QUERY,
+        watch = SUBSCRIPTION,
+    )
+}
+
+/// What the README asks, too.
+const QUERY: &str = "{ clusters { id version nodeCount health { status } } allPods(filter: {ready: false}) { id phase reason cluster { name } } }";
+const SUBSCRIPTION: &str = "subscription { podEvents { type reason pod { id phase nodeName } } }";
+
+/// The process with the simulated clusters. It ends with its standard input, so that it ends with us, however we do.
+struct Clusters(Child);
+
+impl Clusters {
+    /// Starts it, and waits until it serves.
+    fn start(fleet: &Fleet, kubeconfig: &Path, config: &Path) -> anyhow::Result<Self> {
+        let program = std::env::current_exe().context("can't find this program's own file")?;
+        let child = Command::new(program)
+            .args(["simulate", "--with-parent", "--listen=127.0.0.1:0"])
+            .args(fleet.arguments())
+            .arg("--kubeconfig")
+            .arg(kubeconfig)
+            .arg("--config")
+            .arg(config)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("can't start the simulated clusters")?;
+        let mut this = Self(child);
+        let mut said = String::new();
+        if let Some(out) = this.0.stdout.take() {
+            BufReader::new(out).read_line(&mut said)?;
+        }
+        if said.is_empty() {
+            let status = this.0.wait()?;
+            bail!("the simulated clusters ended before they served: {status}");
+        }
+        let _nobody_reads = io::stdout().lock().write_all(said.as_bytes());
+        Ok(this)
+    }
+}
+
+impl Drop for Clusters {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while Instant::now() < deadline {
+            if matches!(self.0.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _gone_already = self.0.kill();
+        let _gone_already = self.0.wait();
+    }
+}

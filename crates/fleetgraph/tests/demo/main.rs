@@ -1,0 +1,128 @@
+//! The demo as a newcomer meets it: one command, what it prints works, and it leaves nothing behind.
+
+#![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
+#![expect(clippy::print_stderr, reason = "what was seen is part of a test's output")]
+
+mod demo;
+mod page;
+#[path = "../server/mod.rs"]
+#[expect(dead_code, reason = "shared with the tests of the server's life cycle")]
+mod server;
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Stdio};
+
+use demo::{Demo, gone, until};
+use serde_json::{Value, json};
+
+async fn ask(demo: &Demo, query: &str) -> Value {
+    let body = json!({ "query": query }).to_string();
+    let headers = [("content-type", "application/json")];
+    let (status, text) = server::ask(demo.address, "POST /graphql", &headers, &body).await;
+    let answer: Value = serde_json::from_str(&text).unwrap();
+    assert!(status == 200 && answer["errors"].is_null(), "{status} {answer}");
+    answer["data"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_demo_prints_works_and_is_what_the_readme_says() {
+    let demo = Demo::start(&["--churn=0"]);
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
+    let queries = demo.printed_queries();
+    assert_eq!(queries.len(), 2, "{}", demo.said);
+    for query in &queries {
+        assert!(readme.contains(&format!("\"{query}\"")), "the README has another than {query}");
+    }
+    let data = ask(&demo, &queries[0]).await;
+    let clusters = data["clusters"].as_array().unwrap();
+    assert_eq!(clusters.len(), 3);
+    assert!(clusters.iter().all(|cluster| cluster["health"]["status"] == "HEALTHY"), "{clusters:?}");
+    let broken = data["allPods"].as_array().unwrap();
+    assert!(broken.iter().any(|pod| pod["reason"] == "CrashLoopBackOff"), "{broken:?}");
+
+    let mut events = demo.subscribe(&queries[1]).await;
+    let command = demo.printed_kubectl();
+    let kubectl = testkit::Tools::locate().unwrap().program("kubectl");
+    let (program, arguments) = command.split_first().unwrap();
+    assert_eq!(program, "kubectl");
+    let output = tokio::process::Command::new(kubectl).args(arguments).output().await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let cluster = clusters[0]["id"].as_str().unwrap();
+    let query = format!(
+        r#"{{ deployment(cluster: "{cluster}", namespace: "checkout", name: "checkout-api") {{ replicas readyReplicas }} }}"#
+    );
+    until("eight replicas are ready", async || {
+        ask(&demo, &query).await["deployment"] == json!({ "replicas": 8, "readyReplicas": 8 })
+    })
+    .await;
+    events.until("checkout-api").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fleet_of_any_size_goes_on_changing() {
+    let demo = Demo::start(&["--clusters=20", "--objects=8000", "--churn=50", "--seed=7"]);
+    let data = ask(&demo, "{ clusters { id status { ready } } resources(first: 0) { totalCount } }").await;
+    let clusters = data["clusters"].as_array().unwrap();
+    assert!(clusters.len() == 20 && clusters.iter().all(|cluster| cluster["status"]["ready"] == true));
+    let count = data["resources"]["totalCount"].as_u64().unwrap();
+    assert!((6000..10_000).contains(&count), "{count} objects");
+    let mut events = demo.subscribe("subscription { podEvents { type pod { id cluster { id } } } }").await;
+    for _ in 0..20 {
+        events.until("podEvents").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_ends_with_all_that_it_started_however_it_ends() {
+    for signal in [rustix::process::Signal::INT, rustix::process::Signal::KILL] {
+        let mut demo = Demo::start(&[]);
+        let simulated = demo.simulated();
+        assert!(Path::new(&format!("/proc/{simulated}")).exists());
+        let files = demo.kubeconfig.parent().unwrap().to_owned();
+        demo.signal(signal);
+        demo.ended().await;
+        until("the simulated clusters end", async || gone(simulated)).await;
+        // Nobody can clean up who was killed.
+        assert_eq!(files.exists(), signal == rustix::process::Signal::KILL);
+        fs::remove_dir_all(files).ok();
+    }
+}
+
+#[test]
+fn a_simulator_serves_this_machine_alone() {
+    let output = server::program()
+        .args(["simulate", "--listen=0.0.0.0:0", "--kubeconfig=/no/such/directory/kubeconfig"])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("loopback"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_takes_the_configuration_that_simulate_writes() {
+    let dir = tempfile::tempdir().unwrap();
+    let (kubeconfig, config) = (dir.path().join("kubeconfig"), dir.path().join("fleet.yaml"));
+    let mut simulator = server::program()
+        .args(["simulate", "--clusters=2", "--objects=500", "--churn=0"])
+        .arg("--kubeconfig")
+        .arg(&kubeconfig)
+        .arg("--config")
+        .arg(&config)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    until("the files are written", async || config.exists()).await;
+    let text = fs::read_to_string(&config).unwrap();
+    let check = server::program().args(["config", "--check"]).arg(&config).output().unwrap();
+    assert!(check.status.success(), "{text}");
+    // Whoever has the file is the administrator of the clusters.
+    assert_eq!(fs::metadata(&kubeconfig).unwrap().permissions().mode() & 0o077, 0);
+    rustix::process::kill_process(
+        rustix::process::Pid::from_child(&simulator),
+        rustix::process::Signal::TERM,
+    )
+    .unwrap();
+    let status = simulator.wait().unwrap();
+    assert_eq!(status.code(), Some(0), "a signal is an orderly end");
+}
