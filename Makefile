@@ -10,11 +10,11 @@ CARGO_DENY := $(CACHE)/cargo-deny-0.20.2/bin/cargo-deny
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: ## Start three real control planes and fleetgraph on 127.0.0.1:8080, with things to try.
-	@scripts/prepare --only packages,toolchain,control-planes
-	@echo "demo: building fleetgraph, not optimised (the first time takes some minutes)"
-	@cargo build --quiet --workspace --bin fleetgraph --bin demo-fleet
-	@PATH="$$(tests/tools/build.sh):$$PATH" target/debug/demo-fleet --fleetgraph target/debug/fleetgraph
+demo: ## Show fleetgraph on 127.0.0.1:8080 with three simulated clusters; DEMO="--clusters=50 …" for others.
+	@scripts/prepare --only compiler,toolchain,page
+	@echo "demo: building fleetgraph, not optimised (the first time takes some five minutes on two cores)"
+	@cargo build --quiet --workspace --bin fleetgraph
+	@exec target/debug/fleetgraph demo $(DEMO)
 
 test: ## Do everything that CI does: format, lints, rules, licences, all tests.
 	@scripts/prepare
@@ -37,7 +37,7 @@ build: ## Build the program, complete, at target/release/fleetgraph.
 	cargo build --release -p fleetgraph
 
 bench: ## Measure against references in the same run; prints ratios and the machine.
-	@scripts/prepare --only packages,toolchain,control-planes
+	@scripts/prepare --only compiler,packages,toolchain,control-planes
 	@cargo build --release --quiet -p fleetgraph -p testkit
 	@target/release/bench --fleetgraph target/release/fleetgraph
 
