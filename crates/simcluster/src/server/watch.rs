@@ -1,7 +1,8 @@
 //! Watches: what exists (if asked for), then each change, bookmarks between them, and an end at the time-out.
 //!
 //! ```text
-//!   Initial ──(sendInitialEvents: bookmark with k8s.io/initial-events-end)──▶ Following ──▶ ended: time-out, ERROR 410, too slow
+//!   Initial ──(sendInitialEvents: bookmark with k8s.io/initial-events-end)──▶ Following ──▶ ended: time-out, too slow
+//!      └──(the history it asks for is gone)──▶ ERROR 410
 //! ```
 
 use std::collections::VecDeque;
@@ -45,6 +46,8 @@ struct Watch {
     next_bookmark: Instant,
     deadline: Instant,
     ended: bool,
+    /// It has been given all there was; history that is missing from now on is what it was too slow for.
+    begun: bool,
     cluster: Cluster,
     faults: watch::Receiver<Faults>,
     cut: CancellationToken,
@@ -101,6 +104,7 @@ pub(crate) fn answer(call: &Call) -> Result<Answer, ApiError> {
         next_bookmark: now + BOOKMARK_EVERY,
         deadline: now + Duration::from_secs(seconds.min(7200)),
         ended: false,
+        begun: false,
         faults: call.cluster.0.faults.changes(),
         cluster: call.cluster.clone(),
         cut: call.cut.clone(),
@@ -184,7 +188,7 @@ impl Watch {
                 }
             };
             match self.subscription.ready() {
-                Ok(events) if events.is_empty() => {}
+                Ok(events) if events.is_empty() => self.begun = true,
                 Ok(events) => {
                     for event in events {
                         self.event(&event, &mut out);
@@ -193,7 +197,8 @@ impl Watch {
                 }
                 Err(end) => {
                     self.ended = true;
-                    if end == WatchEnd::Expired {
+                    // As the real server: who is too slow is let go without a word, and told when it comes back.
+                    if end == WatchEnd::Expired && !self.begun {
                         self.expired(&mut out);
                     }
                     return (!out.is_empty()).then(|| Ok(out.into()));
