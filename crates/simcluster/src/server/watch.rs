@@ -46,8 +46,6 @@ struct Watch {
     next_bookmark: Instant,
     deadline: Instant,
     ended: bool,
-    /// It has been given all there was; history that is missing from now on is what it was too slow for.
-    begun: bool,
     cluster: Cluster,
     faults: watch::Receiver<Faults>,
     cut: CancellationToken,
@@ -104,7 +102,6 @@ pub(crate) fn answer(call: &Call) -> Result<Answer, ApiError> {
         next_bookmark: now + BOOKMARK_EVERY,
         deadline: now + Duration::from_secs(seconds.min(7200)),
         ended: false,
-        begun: false,
         faults: call.cluster.0.faults.changes(),
         cluster: call.cluster.clone(),
         cut: call.cut.clone(),
@@ -188,7 +185,7 @@ impl Watch {
                 }
             };
             match self.subscription.ready() {
-                Ok(events) if events.is_empty() => self.begun = true,
+                Ok(events) if events.is_empty() => {}
                 Ok(events) => {
                     for event in events {
                         self.event(&event, &mut out);
@@ -198,7 +195,7 @@ impl Watch {
                 Err(end) => {
                     self.ended = true;
                     // As the real server: who is too slow is let go without a word, and told when it comes back.
-                    if end == WatchEnd::Expired && !self.begun {
+                    if end == WatchEnd::Expired {
                         self.expired(&mut out);
                     }
                     return (!out.is_empty()).then(|| Ok(out.into()));

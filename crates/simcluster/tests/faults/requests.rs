@@ -58,6 +58,10 @@ async fn a_compaction_from_outside_forgets_history_but_ends_no_watch_that_has_se
     tokio::time::sleep(Duration::from_millis(100)).await;
     bed.create("d");
     assert_eq!(frame(&mut watch).await["object"]["metadata"]["name"], "d");
+    // Another resource goes on meanwhile.
+    let secrets = bed.cluster.resource("", "v1", "secrets").unwrap();
+    let secret = json!({"metadata": {"name": "s"}});
+    bed.cluster.create(&secrets, "default", secret, &WriteOptions::default()).unwrap();
     let admin = bed.simulator.admin_token().to_owned();
     tokio::task::block_in_place(|| {
         assert!(bed.admin("POST", "compact", "wrong", "").contains("Unauthorized"));
