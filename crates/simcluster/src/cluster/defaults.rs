@@ -21,6 +21,16 @@ pub(super) fn fill(object: &mut Value, defaults: Value) {
     }
 }
 
+/// Of an autoscaler that says something of how fast it goes.
+fn scaling_rules(behavior: &mut Value) {
+    let policy = |kind: &str, value: u32| json!({"type": kind, "value": value, "periodSeconds": 15});
+    let up = json!({
+        "stabilizationWindowSeconds": 0, "selectPolicy": "Max", "policies": [policy("Pods", 4), policy("Percent", 100)],
+    });
+    fill(&mut behavior["scaleUp"], up);
+    fill(&mut behavior["scaleDown"], json!({"selectPolicy": "Max", "policies": [policy("Percent", 100)]}));
+}
+
 fn each<'a>(object: &'a mut Value, key: &str) -> impl Iterator<Item = &'a mut Value> {
     object.get_mut(key).and_then(Value::as_array_mut).into_iter().flatten()
 }
@@ -60,7 +70,9 @@ pub(super) fn on_create(resource: &Resource, value: &mut Value, cause: &Cause) {
             value["metadata"]["annotations"]["deprecated.daemonset.template.generation"] = json!("1");
         }
         "jobs.batch" => job_selector(value, &cause.uid),
-        "horizontalpodautoscalers.autoscaling" => value["status"]["currentMetrics"] = Value::Null,
+        "horizontalpodautoscalers.autoscaling" => {
+            value["status"] = json!({"currentMetrics": null, "desiredReplicas": 0});
+        }
         _ => {}
     }
 }
@@ -165,6 +177,9 @@ fn always(resource: &Resource, value: &mut Value) {
                 let target = json!({"type": "Utilization", "averageUtilization": 80});
                 value["spec"]["metrics"] =
                     json!([{"type": "Resource", "resource": {"name": "cpu", "target": target}}]);
+            }
+            if value["spec"].get("behavior").is_some() {
+                scaling_rules(&mut value["spec"]["behavior"]);
             }
         }
         "endpointslices.discovery.k8s.io" => {

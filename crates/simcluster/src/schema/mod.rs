@@ -2,8 +2,9 @@
 //! which lists are merged by which key.
 //!
 //! `data/schemas.json` is the OpenAPI v3 of a real 1.36 server without descriptions, and what OpenAPI doesn't
-//! tell: `omitZero`, the fields that Go leaves out when they are empty, false or 0, and `nullTimes`, those it writes as null. One table thus serves decoding (types,
-//! unknown fields), strategic merge, apply, and `/openapi/v3` itself.
+//! tell: `omitZero`, the fields that Go leaves out when they are empty, false or 0, and `nullTimes`, those it writes as
+//! null. One table thus serves decoding (types, unknown fields), strategic merge, apply, and `/openapi/v3` itself. The
+//! example `tables` writes it, the test `tables` compares it with the running server.
 //!
 //! ```text
 //!   Struct ─ fields ─▶ Field { node, default, omit_zero, merge } ─▶ Node: Ref │ Inline │ Map │ List │ Text │ …

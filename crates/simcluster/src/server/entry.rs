@@ -2,14 +2,15 @@
 
 use std::io;
 
-use http::header::AUTHORIZATION;
-use http::{Method, Request};
+use http::header::{AUTHORIZATION, DATE};
+use http::{HeaderValue, Method, Request};
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 
 use super::answer::{self, Answer};
 use super::target::{Query, ResourceTarget, Target, verb};
 use super::{Shared, admin, discovery, read, watch, write};
+use crate::clock::http_date;
 use crate::cluster::{AccessRequest, Cluster, User};
 use crate::error::ApiError;
 use crate::faults::{ErrorFault, Gate};
@@ -54,7 +55,14 @@ pub(crate) async fn answer(
         Gate::Stall => stalled(&cluster).await,
         Gate::Error(fault) => return Ok(failed(fault).into()),
     }
-    Ok(inside(shared, cluster, cut, &path, request).await.unwrap_or_else(Answer::from))
+    let skewed = cluster.faults().clock_skew_ms != 0;
+    let date = cluster.clock().now();
+    let mut answer = inside(shared, cluster, cut, &path, request).await.unwrap_or_else(Answer::from);
+    // Without a skew the HTTP library writes the same.
+    if skewed && let Ok(date) = HeaderValue::from_str(&http_date(date)) {
+        answer.headers_mut().insert(DATE, date);
+    }
+    Ok(answer)
 }
 
 /// Until the fault is lifted.

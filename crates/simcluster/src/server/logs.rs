@@ -1,20 +1,26 @@
 //! What a pod has written: lines that follow from its uid, so that the same pod tells the same story.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream;
+use tokio_util::sync::CancellationToken;
 
 use super::answer::{self, Answer};
 use super::body;
 use super::entry::Call;
 use crate::clock::rfc3339;
+use crate::cluster::Cluster;
 use crate::error::ApiError;
 use crate::object::Object;
+use crate::resources::Resource;
 
 /// One every so many seconds.
 const EVERY: i64 = 5;
+/// How often a follower looks for more.
+const POLL: Duration = Duration::from_millis(250);
 /// How many a pod keeps.
 const KEPT: i64 = 200;
 
@@ -73,15 +79,59 @@ pub(crate) fn answer(call: &Call) -> Result<Answer, ApiError> {
     if !call.query.flag("follow") {
         return Ok(answer::with_body(200, "text/plain", body::whole(text)));
     }
-    let chunks = stream::unfold((Some(text), last), move |(text, last)| {
-        let object = object.clone();
-        async move {
-            if let Some(text) = text.filter(|text| !text.is_empty()) {
-                return Some((Ok::<_, io::Error>(Bytes::from(text)), (None, last)));
-            }
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            Some((Ok(line(&object, last + 1, stamped).into()), (None, last + 1)))
-        }
+    let follower = Follower {
+        cluster: call.cluster.clone(),
+        resource: Arc::clone(&call.resource),
+        cut: call.cut.clone(),
+        object,
+        stamped,
+        last,
+        kept: Some(text),
+    };
+    let chunks = stream::unfold(Some(follower), |follower| async move {
+        let mut follower = follower?;
+        let piece = follower.next().await?;
+        let rest = piece.is_ok().then_some(follower);
+        Some((piece, rest))
     });
     Ok(answer::with_body(200, "text/plain", body::stream(chunks)))
+}
+
+/// The lines as they become due, until the pod is gone.
+struct Follower {
+    cluster: Cluster,
+    resource: Arc<Resource>,
+    cut: CancellationToken,
+    object: Arc<Object>,
+    stamped: bool,
+    /// The last line that was written.
+    last: i64,
+    /// What was there before, until it is sent.
+    kept: Option<String>,
+}
+
+impl Follower {
+    async fn next(&mut self) -> Option<io::Result<Bytes>> {
+        if let Some(text) = self.kept.take().filter(|text| !text.is_empty()) {
+            return Some(Ok(text.into()));
+        }
+        loop {
+            tokio::time::sleep(POLL).await;
+            let faults = self.cluster.faults();
+            if self.cluster.0.faults.down(&faults).0 {
+                self.cut.cancel();
+                return Some(Err(io::ErrorKind::ConnectionReset.into()));
+            }
+            let key = &self.object.key;
+            let present = self.cluster.get(&self.resource, &key.namespace, &key.name).ok()?;
+            if present.uid != self.object.uid {
+                return None;
+            }
+            let due = (self.cluster.clock().now().as_second() - self.object.created) / EVERY;
+            if due > self.last && !faults.stall {
+                self.last += 1;
+                return Some(Ok(line(&self.object, self.last, self.stamped).into()));
+            }
+        }
+    }
 }

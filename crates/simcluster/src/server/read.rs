@@ -67,10 +67,18 @@ impl Form {
 
     /// As an item of a list, where the kind is the list's (custom resources say theirs nevertheless).
     pub fn write_item(self, resource: &Resource, object: &Object, out: &mut Vec<u8>) {
-        if self == Self::Whole && !resource.is_custom() && !convert::is_needed(resource) {
+        if self != Self::Whole || resource.is_custom() {
+            return self.write(resource, object, out);
+        }
+        if !convert::is_needed(resource) {
             return object.write(out);
         }
-        self.write(resource, object, out);
+        let mut value = cluster::served(resource, object);
+        if let Some(object) = value.as_object_mut() {
+            object.remove("kind");
+            object.remove("apiVersion");
+        }
+        out.extend_from_slice(value.to_string().as_bytes());
     }
 }
 

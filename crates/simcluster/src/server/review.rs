@@ -8,6 +8,9 @@ use crate::clock::rfc3339;
 use crate::cluster::{AccessRequest, User, incoming};
 use crate::error::ApiError;
 
+/// Whom the server's tokens are for.
+const AUDIENCE: &str = "https://kubernetes.default.svc.cluster.local";
+
 /// `None` if the resource is no review.
 pub(crate) fn answer(call: &Call, mut review: Value) -> Option<Result<Answer, ApiError>> {
     let resource = &call.resource;
@@ -19,6 +22,9 @@ pub(crate) fn answer(call: &Call, mut review: Value) -> Option<Result<Answer, Ap
         Err(error) => return Some(Err(error)),
     };
     let spec = review["spec"].clone();
+    if let Some(why) = missing(&resource.plural, &spec) {
+        return Some(Err(ApiError::bad_request(why)));
+    }
     if !review["metadata"].is_object() {
         review["metadata"] = json!({});
     }
@@ -33,6 +39,8 @@ pub(crate) fn answer(call: &Call, mut review: Value) -> Option<Result<Answer, Ap
             access(call, &user, &spec)
         }
         "selfsubjectrulesreviews" => {
+            // Not told back.
+            review["spec"] = json!({});
             call.cluster.rules_of(&call.user, spec["namespace"].as_str().unwrap_or_default())
         }
         "selfsubjectreviews" => {
@@ -41,7 +49,7 @@ pub(crate) fn answer(call: &Call, mut review: Value) -> Option<Result<Answer, Ap
         }
         "tokenreviews" => match call.cluster.user_of(spec["token"].as_str().unwrap_or_default()) {
             Some(user) => {
-                json!({"authenticated": true, "user": {"username": user.name, "groups": user.groups}})
+                json!({"authenticated": true, "user": {"username": user.name, "groups": user.groups}, "audiences": [AUDIENCE]})
             }
             None => json!({"user": {}, "error": "invalid bearer token"}),
         },
@@ -50,6 +58,15 @@ pub(crate) fn answer(call: &Call, mut review: Value) -> Option<Result<Answer, Ap
     review["kind"] = json!(resource.kind);
     review["apiVersion"] = json!(resource.api_version());
     Some(Ok(answer::json(201, &review)))
+}
+
+fn missing(review: &str, spec: &Value) -> Option<&'static str> {
+    let empty = |key: &str| spec[key].as_str().is_none_or(str::is_empty);
+    match review {
+        "selfsubjectrulesreviews" if empty("namespace") => Some("no namespace on request"),
+        "tokenreviews" if empty("token") => Some("token is required for TokenReview in authentication"),
+        _ => None,
+    }
 }
 
 fn access(call: &Call, user: &User, spec: &Value) -> Value {

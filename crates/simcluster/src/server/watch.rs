@@ -1,7 +1,8 @@
 //! Watches: what exists (if asked for), then each change, bookmarks between them, and an end at the time-out.
 //!
 //! ```text
-//!   Initial ──(sendInitialEvents: bookmark with k8s.io/initial-events-end)──▶ Following ──▶ ended: time-out, ERROR 410, too slow
+//!   Initial ──(sendInitialEvents: bookmark with k8s.io/initial-events-end)──▶ Following ──▶ ended: time-out, too slow
+//!      └──(the history it asks for is gone)──▶ ERROR 410
 //! ```
 
 use std::collections::VecDeque;
@@ -193,6 +194,7 @@ impl Watch {
                 }
                 Err(end) => {
                     self.ended = true;
+                    // As the real server: who is too slow is let go without a word, and told when it comes back.
                     if end == WatchEnd::Expired {
                         self.expired(&mut out);
                     }

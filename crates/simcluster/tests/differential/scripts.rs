@@ -23,6 +23,8 @@ pub fn all() -> Vec<(&'static str, Vec<Step>)> {
         ("scale", scales()),
         ("access", access()),
         ("apply", applies()),
+        ("reviews", reviews()),
+        ("autoscalers", autoscalers()),
     ]
 }
 
@@ -625,5 +627,81 @@ fn applies() -> Vec<Step> {
         apply(at("one"), map(json!({"d": "1"}))),
         apply(format!("{MAPS}/ap"), map(json!({"d": "1"}))),
         delete(format!("{MAPS}/ap")),
+    ]
+}
+
+fn reviews() -> Vec<Step> {
+    let rbac = "/apis/rbac.authorization.k8s.io/v1";
+    let rules = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews";
+    let tokens = "/apis/authentication.k8s.io/v1/tokenreviews";
+    let role = json!({"metadata": {"name": "some"}, "rules": [
+        {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"], "resourceNames": ["d"]},
+        {"apiGroups": [""], "resources": ["pods", "pods/log"], "verbs": ["get", "list"]},
+    ]});
+    let binding = json!({"metadata": {"name": "some"}, "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "some"}, "subjects": [{"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "alice"}]});
+    vec![
+        post(tokens, json!({"spec": {"token": "{alice}"}})),
+        post(tokens, json!({"spec": {"token": "nobody's"}})),
+        post(tokens, json!({"spec": {"token": ""}})),
+        post(tokens, json!({"spec": {}})),
+        post(tokens, json!({"spec": {"token": "{alice}"}})).by_alice(),
+        post(rules, json!({"spec": {"namespace": "default"}})).by_alice(),
+        post(format!("{rbac}/namespaces/default/roles"), role),
+        post(format!("{rbac}/namespaces/default/rolebindings"), binding),
+        post(rules, json!({"spec": {"namespace": "default"}})).by_alice(),
+        post(rules, json!({"spec": {"namespace": "kube-system"}})).by_alice(),
+        post(rules, json!({"spec": {}})).by_alice(),
+        post(rules, json!({"spec": {"namespace": "default"}})),
+        delete(format!("{rbac}/namespaces/default/rolebindings/some")),
+        delete(format!("{rbac}/namespaces/default/roles/some")),
+    ]
+}
+
+/// One object in two forms: what v2 can say and v1 can't goes into annotations.
+fn autoscalers() -> Vec<Step> {
+    let (old, new) = ("/apis/autoscaling/v1", "/apis/autoscaling/v2");
+    let at =
+        |version: &str, name: &str| format!("{version}/namespaces/default/horizontalpodautoscalers/{name}");
+    let all = |version: &str| format!("{version}/namespaces/default/horizontalpodautoscalers");
+    let target = json!({"kind": "Deployment", "name": "k", "apiVersion": "apps/v1"});
+    let cpu = json!({"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}}});
+    let memory = json!({"type": "Resource", "resource": {"name": "memory", "target": {"type": "AverageValue", "averageValue": "1Gi"}}});
+    let status = json!({"currentReplicas": 2, "desiredReplicas": 3, "currentMetrics": [{"type": "Resource", "resource": {"name": "cpu", "current": {"averageUtilization": 55, "averageValue": "100m"}}}]});
+    vec![
+        post(
+            all(old),
+            json!({"metadata": {"name": "o"}, "spec": {"maxReplicas": 3, "scaleTargetRef": target, "targetCPUUtilizationPercentage": 60}}),
+        ),
+        get(at(new, "o")),
+        post(
+            all(old),
+            json!({"metadata": {"name": "p"}, "spec": {"maxReplicas": 3, "scaleTargetRef": target}}),
+        ),
+        get(at(new, "p")),
+        post(
+            all(new),
+            json!({"metadata": {"name": "n"}, "spec": {"minReplicas": 2, "maxReplicas": 5, "scaleTargetRef": target, "metrics": [cpu]}}),
+        ),
+        get(at(old, "n")),
+        merge(at(old, "n"), json!({"spec": {"targetCPUUtilizationPercentage": 40}})),
+        get(at(new, "n")),
+        merge(format!("{}/status", at(new, "n")), json!({"status": status})),
+        get(at(old, "n")),
+        post(
+            all(new),
+            json!({"metadata": {"name": "m"}, "spec": {"maxReplicas": 5, "scaleTargetRef": target, "metrics": [memory, cpu]}}),
+        ),
+        get(at(old, "m")),
+        merge(at(old, "m"), json!({"spec": {"maxReplicas": 6}})),
+        get(at(new, "m")),
+        post(
+            all(new),
+            json!({"metadata": {"name": "b"}, "spec": {"maxReplicas": 5, "scaleTargetRef": target, "behavior": {"scaleDown": {"stabilizationWindowSeconds": 60}}}}),
+        ),
+        get(at(old, "b")),
+        get(format!("{}?fieldSelector=metadata.name=n", all(old))),
+        get(all(new)),
+        delete(at(old, "o")),
+        delete(all(new)),
     ]
 }

@@ -2,66 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
+mod bed;
+mod requests;
+mod watches;
+
 use std::time::Duration;
 
 use futures::{AsyncBufReadExt, StreamExt};
 use http::Request;
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
-use serde_json::{Value, json};
-use simcluster::{
-    Cluster, ClusterOptions, ErrorFault, Faults, Flap, Simulator, SimulatorOptions, WriteOptions,
-};
+use serde_json::json;
+use simcluster::{ErrorFault, Faults, Flap};
 
-struct Bed {
-    simulator: Simulator,
-    cluster: Cluster,
-    client: Client,
-}
-
-async fn bed() -> Bed {
-    let simulator = Simulator::start(SimulatorOptions::default()).await.unwrap();
-    let cluster = Cluster::new(ClusterOptions::named("one"));
-    simulator.add(&cluster);
-    let kubeconfig = Kubeconfig::from_yaml(&simulator.kubeconfig(&[&cluster])).unwrap();
-    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-    config.proxy_url = None;
-    config.default_retry = false;
-    let client = Client::try_from(config).unwrap();
-    Bed { simulator, cluster, client }
-}
-
-impl Bed {
-    fn create(&self, name: &str) -> u64 {
-        let maps = self.cluster.resource("", "v1", "configmaps").unwrap();
-        let map = json!({"metadata": {"name": name}});
-        self.cluster.create(&maps, "default", map, &WriteOptions::default()).unwrap().revision
-    }
-
-    async fn get(&self, path: &str) -> Result<(u16, Value), kube::Error> {
-        let request = Request::get(path).body(kube::client::Body::empty()).unwrap();
-        let response = self.client.send(request).await?;
-        let code = response.status().as_u16();
-        let body = http_body_util::BodyExt::collect(response.into_body()).await?.to_bytes();
-        Ok((code, serde_json::from_slice(&body).unwrap_or(Value::Null)))
-    }
-
-    /// Names of the maps that a watch tells of, until it ends or is silent.
-    async fn watched(&self, from: u64) -> Vec<String> {
-        let path = format!("{MAPS}?watch=true&timeoutSeconds=1&resourceVersion={from}");
-        let lines =
-            self.client.request_stream(Request::get(path).body(Vec::new()).unwrap()).await.unwrap().lines();
-        lines
-            .filter_map(async |line| {
-                let frame: Value = serde_json::from_str(&line.ok()?).ok()?;
-                frame["object"]["metadata"]["name"].as_str().map(str::to_owned)
-            })
-            .collect()
-            .await
-    }
-}
-
-const MAPS: &str = "/api/v1/namespaces/default/configmaps";
+use bed::{MAPS, bed};
 
 #[tokio::test]
 async fn lost_events_are_the_same_in_every_run() {
@@ -149,21 +101,18 @@ async fn a_restored_backup_takes_the_version_back_and_ends_watches() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_process_sets_faults_with_the_simulators_token() {
     let bed = bed().await;
-    let url = |what: &str| format!("https://{}/simulator/clusters/one/{what}", bed.simulator.address());
-    let call = |method: &str, what: &str, token: &str, body: &str| {
-        let request = std::process::Command::new("curl")
-            .args(["-sk", "--noproxy", "*", "-X", method, &url(what), "-d", body])
-            .args(["-H", &format!("Authorization: Bearer {token}")])
-            .output();
-        String::from_utf8(request.unwrap().stdout).unwrap()
-    };
     let token = bed.simulator.admin_token().to_owned();
     tokio::task::block_in_place(|| {
-        assert!(call("GET", "faults", "wrong", "").contains("Unauthorized"));
-        assert!(call("PUT", "faults", &token, r#"{"loseEvents": 0.25}"#).contains(r#""loseEvents":0.25"#));
-        assert!(call("PUT", "faults", &token, r#"{"nonsense": 1}"#).contains("BadRequest"));
-        assert!(call("POST", "snapshot", &token, "").contains("resourceVersion"));
-        assert!(call("POST", "restore", &token, "").contains("resourceVersion"));
+        assert!(bed.admin("GET", "faults", "wrong", "").contains("Unauthorized"));
+        assert!(
+            bed.admin("PUT", "faults", &token, r#"{"loseEvents": 0.25}"#).contains(r#""loseEvents":0.25"#)
+        );
+        assert!(bed.admin("PUT", "faults", &token, r#"{"nonsense": 1}"#).contains("BadRequest"));
+        assert!(bed.admin("POST", "nonsense", &token, "").contains("NotFound"));
+        assert!(bed.admin("GET", "compact", &token, "").contains("MethodNotAllowed"));
+        assert!(bed.admin("POST", "restore", &token, "").contains("BadRequest"), "there is no snapshot yet");
+        assert!(bed.admin("POST", "snapshot", &token, "").contains("resourceVersion"));
+        assert!(bed.admin("POST", "restore", &token, "").contains("resourceVersion"));
     });
     assert!((bed.cluster.faults().lose_events - 0.25).abs() < 1e-9);
 }
