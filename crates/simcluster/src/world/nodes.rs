@@ -86,8 +86,8 @@ fn node(site: &mut Site<'_>, machine: &Machine, index: usize) {
         ("address", Slot::Text(Arc::clone(&machine.address))),
         ("machine", Slot::Text(site.hex(32).into())),
         ("instance", Slot::Text(site.hex(17).into())),
-        ("beat", Slot::Time(if lost { site.now - 900 } else { site.now - site.rng.random_range(5..290) })),
-        ("lost", Slot::Time(site.now - 840)),
+        ("beat", Slot::Time(if lost { site.now - 190 } else { site.now - site.rng.random_range(5..290) })),
+        ("lost", Slot::Time(site.now - 150)),
         ("cidr", Slot::Text(format!("10.244.{}.0/24", index % 256).into())),
     ];
     let zone = Arc::clone(&machine.zone);
@@ -165,7 +165,7 @@ fn conditions(lost: bool) -> Value {
 
 /// The lease that a kubelet renews every ten seconds.
 fn lease(site: &mut Site<'_>, machine: &Machine) {
-    let since = if machine.lost { 880 } else { site.rng.random_range(0..10) };
+    let since = if machine.lost { 190 } else { site.rng.random_range(0..10) };
     let (at, uid) = (site.now - since, site.uid());
     let at_text = jiff::Timestamp::from_second(at).unwrap_or_default().strftime("%Y-%m-%dT%H:%M:%S.000000Z");
     let slots = [("owner", Slot::Uid(machine.uid)), ("renewed", Slot::Text(at_text.to_string().into()))];

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
+mod busy;
 mod everything;
+mod live;
 mod real;
 mod references;
 
