@@ -197,6 +197,9 @@ await test('the explorer runs a query and a subscription', async () => {
   await browser.open('explorer.html');
   const run = page.getByRole('button', { name: /Execute query/ });
   const response = page.locator('.graphiql-response');
+  await page.locator('.graphiql-query-editor .view-line').first().waitFor();
+  // As below: the editor is there a moment before GraphiQL knows what is in it.
+  await page.waitForTimeout(1_500);
   await run.click();
   await response.getByText(`"${clusters[0].id}"`).first().waitFor();
   await page.getByRole('button', { name: 'PodChanges', exact: true }).click();

@@ -126,7 +126,8 @@ export function Palette({ onClose }: { onClose(): void }) {
       ref={dialog}
       class="palette"
       aria-label="Search the fleet"
-      onClose={onClose}
+      // The event comes later than the end: one of a search that has ended must not end the next.
+      onClose={(event) => event.currentTarget.isConnected && onClose()}
       onClick={(event) => event.target === dialog.current && onClose()}
       onKeyDown={(event) => event.key === 'Escape' && onClose()}
     >

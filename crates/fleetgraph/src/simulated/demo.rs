@@ -100,7 +100,7 @@ Ctrl-C ends everything.
 }
 
 /// What the README asks, too.
-const QUERY: &str = "{ clusters { id version nodeCount health { status } } allPods(filter: {ready: false}) { id phase reason cluster { name } } }";
+const QUERY: &str = "{ clusters { id version nodeCount health { status } } resources(filter: {health: [DEGRADED]}, first: 50) { nodes { kind name health { reason } cluster { id } } } }";
 const SUBSCRIPTION: &str = "subscription { podEvents { type reason pod { id phase nodeName } } }";
 
 /// The process with the simulated clusters. It ends with its standard input, so that it ends with us, however we do.

@@ -13,6 +13,7 @@ use clap::Args;
 use serde_json::json;
 use simcluster::{
     Cluster, Simulator, SimulatorOptions,
+    controllers::{Churn, ChurnOptions, ControllerOptions, Controllers},
     world::{World, WorldOptions},
 };
 
@@ -37,6 +38,9 @@ pub struct Simulate {
     #[arg(long, hide = true)]
     with_parent: bool,
 }
+
+/// In a fleet of more clusters, each is still until something in it changes, so that a large one costs little.
+const AWAKE: usize = 256;
 
 /// Serves until a signal.
 ///
@@ -70,7 +74,14 @@ async fn simulate(arguments: &Simulate) -> anyhow::Result<()> {
         let text = configuration(&world, &arguments.kubeconfig)?;
         fs::write(file, text).with_context(|| format!("can't write {}", file.display()))?;
     }
-    let _ = churn;
+    // Clusters that sleep renew no leases, and seem to have nobody who leads.
+    let controllers = ControllerOptions { seed, awake: AWAKE, ..ControllerOptions::default() };
+    // They live for as long as they are held.
+    let (_moving, _standing) = if churn > 0.0 {
+        (Some(Churn::start_with(&world, ChurnOptions { per_second: churn, seed }, controllers)?), None)
+    } else {
+        (None, Some(Controllers::start(world.clusters(), controllers)?))
+    };
     let said = format!(
         "{clusters} simulated clusters with {} objects, made in {:.1} s, at https://{}/clusters/…; kubeconfig: {}\n",
         world.objects(),

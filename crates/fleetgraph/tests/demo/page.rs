@@ -20,7 +20,6 @@ async fn a_person_finds_what_is_broken_sees_it_change_and_asks_the_explorer() {
         .output();
     let output = tokio::time::timeout(Duration::from_secs(400), run).await.unwrap().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
-    eprintln!("{text}");
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
     // A script that ends early must not pass for one that found nothing.
     assert!(text.contains(" passed, 0 failed"), "{text}");
