@@ -12,7 +12,9 @@ use super::answer::{self, Answer};
 use super::entry::Call;
 use super::read::{self, Form};
 use super::{logs, review};
-use crate::cluster::{DeleteOptions, Deletion, List, ListOptions, Part, Patch, Propagation, WriteOptions};
+use crate::cluster::{
+    DeleteOptions, Deletion, List, ListOptions, Part, Patch, Propagation, WriteOptions, crd,
+};
 use crate::error::ApiError;
 
 /// The real server's limit for a request.
@@ -194,6 +196,9 @@ fn deleted(call: &Call, form: Form, deletion: &Deletion) -> Answer {
         Deletion::Marked(object) => read::one(call, form, 200, object),
         Deletion::Gone(object) if RETURNED.contains(&&*call.resource.storage) => {
             read::one(call, form, 200, object)
+        }
+        Deletion::Gone(object) if crd::is_definition(&call.resource) => {
+            read::one(call, form, 200, &crd::leaving(&call.cluster, object))
         }
         Deletion::Gone(object) => answer::success(&call.resource, &object.key.name, &object.uid.to_string()),
     }
