@@ -76,6 +76,25 @@ pub(super) fn forget(state: &mut State, resource: &Resource, object: &Arc<Object
     }
 }
 
+pub(crate) fn is_definition(resource: &Resource) -> bool {
+    &*resource.storage == DEFINITIONS
+}
+
+/// A deleted definition as the answer shows it: waiting for its objects to go, which here they did at once.
+pub(crate) fn leaving(cluster: &Cluster, object: &Object) -> Object {
+    let now = rfc3339(cluster.0.clock.now().as_second());
+    let mut value = object.value();
+    value["metadata"]["deletionTimestamp"] = json!(now);
+    value["metadata"]["finalizers"] = json!(["customresourcecleanup.apiextensions.k8s.io"]);
+    if let Some(conditions) = value["status"]["conditions"].as_array_mut() {
+        conditions.push(json!({
+            "type": "Terminating", "status": "True", "lastTransitionTime": now, "reason": "InstanceDeletionPending",
+            "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+        }));
+    }
+    object.with_body(Object::own(value))
+}
+
 fn remove(state: &mut State, definition: &Value) {
     let (group, plural) = (&definition["spec"]["group"], &definition["spec"]["names"]["plural"]);
     state.customs.retain(|(g, _, p), _| group != g || plural != p);

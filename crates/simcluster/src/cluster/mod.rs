@@ -12,7 +12,7 @@ mod access;
 mod apply;
 mod bootstrap;
 mod collect;
-mod crd;
+pub(crate) mod crd;
 mod defaults;
 mod delete;
 mod list;

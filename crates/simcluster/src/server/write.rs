@@ -12,7 +12,9 @@ use super::answer::{self, Answer};
 use super::entry::Call;
 use super::read::{self, Form};
 use super::{logs, review};
-use crate::cluster::{DeleteOptions, Deletion, List, ListOptions, Part, Patch, Propagation, WriteOptions};
+use crate::cluster::{
+    DeleteOptions, Deletion, List, ListOptions, Part, Patch, Propagation, WriteOptions, crd,
+};
 use crate::error::ApiError;
 
 /// The real server's limit for a request.
@@ -66,7 +68,7 @@ fn options(call: &Call) -> WriteOptions {
 }
 
 pub(crate) async fn answer(call: &Call, verb: &str, request: Request<Incoming>) -> Result<Answer, ApiError> {
-    let form = Form::asked(&call.accept)?;
+    let form = Form::asked(call)?;
     let (media, bytes) = body(request).await?;
     let (cluster, resource, target) = (&call.cluster, &call.resource, &call.target);
     let options = options(call);
@@ -195,6 +197,9 @@ fn deleted(call: &Call, form: Form, deletion: &Deletion) -> Answer {
         Deletion::Gone(object) if RETURNED.contains(&&*call.resource.storage) => {
             read::one(call, form, 200, object)
         }
+        Deletion::Gone(object) if crd::is_definition(&call.resource) => {
+            read::one(call, form, 200, &crd::leaving(&call.cluster, object))
+        }
         Deletion::Gone(object) => answer::success(&call.resource, &object.key.name, &object.uid.to_string()),
     }
 }
@@ -230,7 +235,7 @@ pub(crate) async fn subresource(
     if sub.name == "log" {
         return logs::answer(call);
     }
-    let form = Form::asked(&call.accept)?;
+    let form = Form::asked(call)?;
     let (media, bytes) = body(request).await?;
     let options = options(call);
     let (namespace, name) = (&target.namespace, &target.name);

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::script::*;
+use crate::tables;
 
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 
@@ -25,6 +26,10 @@ pub fn all() -> Vec<(&'static str, Vec<Step>)> {
         ("apply", applies()),
         ("reviews", reviews()),
         ("autoscalers", autoscalers()),
+        ("tables of workloads", tables::workloads()),
+        ("tables of others", tables::others()),
+        ("tables in watches", tables::watches()),
+        ("tables of custom resources", tables::custom()),
     ]
 }
 
@@ -100,7 +105,8 @@ fn refusals() -> Vec<Step> {
         post(MAPS, json!({"kind": "ConfigMap", "apiVersion": "v2", "metadata": {"name": "z"}})),
         post(MAPS, json!({"metadata": {"name": "z"}, "data": {"k": 1}})),
         post(MAPS, json!({"metadata": {"name": "z"}, "data": "x"})),
-        post(MAPS, json!({"metadata": {"name": "z", "labels": {"a b": "c", "d": "e f"}}})),
+        post(MAPS, json!({"metadata": {"name": "z", "labels": {"a b": "c"}}})),
+        post(MAPS, json!({"metadata": {"name": "z", "labels": {"d": "e f"}}})),
         post(MAPS, json!({"metadata": {"name": "z", "annotations": {"/x": "c"}}})),
         post(MAPS, json!({"metadata": {"name": "z", "finalizers": ["x"]}})),
         post(MAPS, json!({"metadata": {"name": "z", "ownerReferences": [{"name": "x"}]}})),
