@@ -110,7 +110,7 @@ fn step(context: &mut Context<'_>, key: &Key, object: &Object, pod: &Value, seen
         Seen::Creating | Seen::Waiting if is_missing(&image) => {
             let attempt = context.index.attempts.entry(object.uid).or_default();
             *attempt += 1;
-            let (attempt, backing) = (*attempt, *attempt % 2 == 0);
+            let (attempt, backing) = (*attempt, attempt.is_multiple_of(2));
             if backing {
                 say(context, false, "BackOff", &format!("Back-off pulling image \"{image}\""));
             } else {

@@ -41,6 +41,7 @@ use rand::{RngExt, SeedableRng};
 use crate::cluster::{Cluster, ClusterOptions};
 use catalogue::{APPS, App};
 use form::Forms;
+pub(crate) use pods::admit;
 use site::Site;
 use trouble::Troubles;
 use workload::Trouble;
