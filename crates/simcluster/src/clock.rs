@@ -43,3 +43,8 @@ pub fn rfc3339(seconds: i64) -> String {
     let stamp = Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH);
     stamp.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
+
+/// As a `Date` header has it.
+pub(crate) fn http_date(time: Timestamp) -> String {
+    time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}

@@ -18,6 +18,7 @@ mod cluster;
 pub mod controllers;
 mod convert;
 mod error;
+mod faults;
 mod object;
 mod resources;
 mod schema;
@@ -29,10 +30,11 @@ pub mod world;
 
 pub use clock::Clock;
 pub use cluster::{
-    Cluster, ClusterOptions, DeleteOptions, Deletion, List, ListOptions, Part, Patch, Propagation, Seed,
-    Snapshot, Subscription, User, VersionMatch, WatchEnd, WriteOptions,
+    AccessRequest, Cluster, ClusterOptions, DeleteOptions, Deletion, List, ListOptions, Part, Patch,
+    Propagation, Seed, Snapshot, Subscription, User, VersionMatch, WatchEnd, WriteOptions,
 };
 pub use error::{ApiError, Cause};
+pub use faults::{ErrorFault, Faults, Flap, Latency};
 pub use object::{Key, Object, Slot, Template, TemplateError, Uid, intern};
 pub use resources::{Resource, Storage, Subresource};
 pub use selector::Selection;

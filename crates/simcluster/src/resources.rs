@@ -145,6 +145,10 @@ fn read_table(table: &GroupVersion) -> Vec<Resource> {
     for entry in &table.resources {
         let name = text(entry, "name");
         let Some((parent, sub)) = name.split_once('/') else { continue };
+        // What this server does not do, it doesn't offer: no exec, proxies, evictions, tokens.
+        if !matches!(sub, "status" | "scale" | "log" | "finalize") {
+            continue;
+        }
         let sub = Subresource { name: sub.to_owned(), entry: entry.clone() };
         match resources.iter_mut().find(|resource| resource.plural == parent) {
             Some(resource) => resource.subresources.push(sub),

@@ -21,8 +21,18 @@ pub(super) fn fill(object: &mut Value, defaults: Value) {
     }
 }
 
-fn each<'a>(list: &'a mut Value) -> impl Iterator<Item = &'a mut Value> {
-    list.as_array_mut().into_iter().flatten()
+/// Of an autoscaler that says something of how fast it goes.
+fn scaling_rules(behavior: &mut Value) {
+    let policy = |kind: &str, value: u32| json!({"type": kind, "value": value, "periodSeconds": 15});
+    let up = json!({
+        "stabilizationWindowSeconds": 0, "selectPolicy": "Max", "policies": [policy("Pods", 4), policy("Percent", 100)],
+    });
+    fill(&mut behavior["scaleUp"], up);
+    fill(&mut behavior["scaleDown"], json!({"selectPolicy": "Max", "policies": [policy("Percent", 100)]}));
+}
+
+fn each<'a>(object: &'a mut Value, key: &str) -> impl Iterator<Item = &'a mut Value> {
+    object.get_mut(key).and_then(Value::as_array_mut).into_iter().flatten()
 }
 
 /// What a default is made from.
@@ -60,6 +70,9 @@ pub(super) fn on_create(resource: &Resource, value: &mut Value, cause: &Cause) {
             value["metadata"]["annotations"]["deprecated.daemonset.template.generation"] = json!("1");
         }
         "jobs.batch" => job_selector(value, &cause.uid),
+        "horizontalpodautoscalers.autoscaling" => {
+            value["status"] = json!({"currentMetrics": null, "desiredReplicas": 0});
+        }
         _ => {}
     }
 }
@@ -88,13 +101,12 @@ fn always(resource: &Resource, value: &mut Value) {
         "podtemplates" => pod_defaults::spec(&mut value["template"]["spec"]),
         "services" => service(value),
         "endpoints" => {
-            for subset in each(&mut value["subsets"]) {
-                for port in each(&mut subset["ports"]) {
+            for subset in each(value, "subsets") {
+                for port in each(subset, "ports") {
                     fill(port, json!({"protocol": "TCP"}));
                 }
             }
         }
-        "events" => fill(value, json!({"eventTime": null, "firstTimestamp": null, "lastTimestamp": null})),
         "persistentvolumes" => {
             let defaults = json!({"persistentVolumeReclaimPolicy": "Retain", "volumeMode": "Filesystem"});
             fill(&mut value["spec"], defaults);
@@ -112,7 +124,10 @@ fn always(resource: &Resource, value: &mut Value) {
             fill(spec, json!({"replicas": 1, "revisionHistoryLimit": 10, "progressDeadlineSeconds": 600}));
             fill(&mut spec["strategy"], json!({"type": "RollingUpdate"}));
             if spec["strategy"]["type"] == "RollingUpdate" {
-                fill(&mut spec["strategy"]["rollingUpdate"], json!({"maxSurge": "25%", "maxUnavailable": "25%"}));
+                fill(
+                    &mut spec["strategy"]["rollingUpdate"],
+                    json!({"maxSurge": "25%", "maxUnavailable": "25%"}),
+                );
             }
             pod_defaults::spec(&mut spec["template"]["spec"]);
         }
@@ -126,7 +141,10 @@ fn always(resource: &Resource, value: &mut Value) {
             fill(spec, json!({"revisionHistoryLimit": 10}));
             fill(&mut spec["updateStrategy"], json!({"type": "RollingUpdate"}));
             if spec["updateStrategy"]["type"] == "RollingUpdate" {
-                fill(&mut spec["updateStrategy"]["rollingUpdate"], json!({"maxSurge": 0, "maxUnavailable": 1}));
+                fill(
+                    &mut spec["updateStrategy"]["rollingUpdate"],
+                    json!({"maxSurge": 0, "maxUnavailable": 1}),
+                );
             }
             pod_defaults::spec(&mut spec["template"]["spec"]);
         }
@@ -135,51 +153,74 @@ fn always(resource: &Resource, value: &mut Value) {
             if spec.get("completions").is_none() && spec.get("parallelism").is_none() {
                 fill(spec, json!({"completions": 1}));
             }
-            fill(spec, json!({"parallelism": 1, "backoffLimit": 6, "completionMode": "NonIndexed", "suspend": false, "manualSelector": false, "podReplacementPolicy": "TerminatingOrFailed"}));
+            fill(
+                spec,
+                json!({"parallelism": 1, "backoffLimit": 6, "completionMode": "NonIndexed", "suspend": false, "manualSelector": false, "podReplacementPolicy": "TerminatingOrFailed"}),
+            );
             pod_defaults::spec(&mut spec["template"]["spec"]);
         }
         "cronjobs.batch" => {
             let spec = &mut value["spec"];
-            fill(spec, json!({"concurrencyPolicy": "Allow", "suspend": false, "successfulJobsHistoryLimit": 3, "failedJobsHistoryLimit": 1}));
+            fill(
+                spec,
+                json!({"concurrencyPolicy": "Allow", "suspend": false, "successfulJobsHistoryLimit": 3, "failedJobsHistoryLimit": 1}),
+            );
             pod_defaults::spec(&mut spec["jobTemplate"]["spec"]["template"]["spec"]);
         }
         "networkpolicies.networking.k8s.io" => network_policy(&mut value["spec"]),
-        "rolebindings.rbac.authorization.k8s.io" | "clusterrolebindings.rbac.authorization.k8s.io" => binding(value),
+        "rolebindings.rbac.authorization.k8s.io" | "clusterrolebindings.rbac.authorization.k8s.io" => {
+            binding(value)
+        }
         "horizontalpodautoscalers.autoscaling" => {
             fill(&mut value["spec"], json!({"minReplicas": 1}));
             if value["spec"].get("metrics").is_none() {
                 let target = json!({"type": "Utilization", "averageUtilization": 80});
-                value["spec"]["metrics"] = json!([{"type": "Resource", "resource": {"name": "cpu", "target": target}}]);
+                value["spec"]["metrics"] =
+                    json!([{"type": "Resource", "resource": {"name": "cpu", "target": target}}]);
+            }
+            if value["spec"].get("behavior").is_some() {
+                scaling_rules(&mut value["spec"]["behavior"]);
             }
         }
         "endpointslices.discovery.k8s.io" => {
-            for port in each(&mut value["ports"]) {
+            for port in each(value, "ports") {
                 fill(port, json!({"name": "", "protocol": "TCP"}));
             }
         }
         "storageclasses.storage.k8s.io" => {
             fill(value, json!({"reclaimPolicy": "Delete", "volumeBindingMode": "Immediate"}));
         }
-        "priorityclasses.scheduling.k8s.io" => fill(value, json!({"preemptionPolicy": "PreemptLowerPriority"})),
+        "priorityclasses.scheduling.k8s.io" => {
+            fill(value, json!({"preemptionPolicy": "PreemptLowerPriority"}))
+        }
         "customresourcedefinitions.apiextensions.k8s.io" => {
             let spec = &mut value["spec"];
             fill(spec, json!({"conversion": {"strategy": "None"}}));
             let kind = spec["names"]["kind"].as_str().unwrap_or_default().to_owned();
-            fill(&mut spec["names"], json!({"listKind": format!("{kind}List"), "singular": kind.to_lowercase()}));
+            fill(
+                &mut spec["names"],
+                json!({"listKind": format!("{kind}List"), "singular": kind.to_lowercase()}),
+            );
         }
         _ => {}
     }
 }
 
 fn stateful_set(spec: &mut Value) {
-    fill(spec, json!({"replicas": 1, "revisionHistoryLimit": 10, "podManagementPolicy": "OrderedReady", "persistentVolumeClaimRetentionPolicy": {}}));
-    fill(&mut spec["persistentVolumeClaimRetentionPolicy"], json!({"whenDeleted": "Retain", "whenScaled": "Retain"}));
+    fill(
+        spec,
+        json!({"replicas": 1, "revisionHistoryLimit": 10, "podManagementPolicy": "OrderedReady", "persistentVolumeClaimRetentionPolicy": {}}),
+    );
+    fill(
+        &mut spec["persistentVolumeClaimRetentionPolicy"],
+        json!({"whenDeleted": "Retain", "whenScaled": "Retain"}),
+    );
     fill(&mut spec["updateStrategy"], json!({"type": "RollingUpdate"}));
     if spec["updateStrategy"]["type"] == "RollingUpdate" {
         fill(&mut spec["updateStrategy"]["rollingUpdate"], json!({"partition": 0}));
     }
     pod_defaults::spec(&mut spec["template"]["spec"]);
-    for claim in each(&mut spec["volumeClaimTemplates"]) {
+    for claim in each(spec, "volumeClaimTemplates") {
         fill(claim, json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim"}));
         fill(&mut claim["spec"], json!({"volumeMode": "Filesystem"}));
         fill(&mut claim["status"], json!({"phase": "Pending"}));
@@ -188,7 +229,9 @@ fn stateful_set(spec: &mut Value) {
 
 fn secret(value: &mut Value) {
     fill(value, json!({"type": "Opaque"}));
-    let Some(Value::Object(texts)) = value.as_object_mut().and_then(|o| o.remove("stringData")) else { return };
+    let Some(Value::Object(texts)) = value.as_object_mut().and_then(|o| o.remove("stringData")) else {
+        return;
+    };
     for (key, text) in texts {
         value["data"][key] = json!(BASE64_STANDARD.encode(text.as_str().unwrap_or_default()));
     }
@@ -197,7 +240,7 @@ fn secret(value: &mut Value) {
 fn service(value: &mut Value) {
     let spec = &mut value["spec"];
     fill(spec, json!({"type": "ClusterIP", "sessionAffinity": "None"}));
-    for port in each(&mut spec["ports"]) {
+    for port in each(spec, "ports") {
         let number = port["port"].clone();
         fill(port, json!({"protocol": "TCP", "targetPort": number}));
     }
@@ -228,7 +271,7 @@ fn cluster_ip(value: &mut Value, seed: u64) {
     let address = spec["clusterIP"].clone();
     fill(spec, json!({"clusterIPs": [address], "ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack"}));
     if matches!(kind.as_str(), "NodePort" | "LoadBalancer") {
-        for (index, port) in each(&mut spec["ports"]).enumerate() {
+        for (index, port) in each(spec, "ports").enumerate() {
             let index = u64::try_from(index).unwrap_or(0);
             fill(port, json!({"nodePort": 30000 + (seed + index) % 2768}));
         }
@@ -253,9 +296,9 @@ fn network_policy(spec: &mut Value) {
         if spec.get(direction).is_none() {
             continue;
         }
-        for rule in each(&mut spec[direction]) {
+        for rule in each(spec, direction) {
             if rule.get("ports").is_some() {
-                for port in each(&mut rule["ports"]) {
+                for port in each(rule, "ports") {
                     fill(port, json!({"protocol": "TCP"}));
                 }
             }
@@ -273,7 +316,7 @@ fn binding(value: &mut Value) {
     if value.get("subjects").is_none() {
         return;
     }
-    for subject in each(&mut value["subjects"]) {
+    for subject in each(value, "subjects") {
         if subject["kind"] != "ServiceAccount" {
             fill(subject, json!({"apiGroup": GROUP}));
         }

@@ -93,7 +93,12 @@ impl Cluster {
             if options.dry_run {
                 return Ok(Deletion::Gone(Arc::clone(current)));
             }
-            let object = state.commit(&resource.storage, EventKind::Deleted, current.at_revision(0));
+            let last = if &*resource.storage == "pods" {
+                last_words(current, &value, &rfc3339(self.0.clock.now().as_second()))
+            } else {
+                current.at_revision(0)
+            };
+            let object = state.commit(&resource.storage, EventKind::Deleted, last);
             self.gone(state, resource, &object);
             return Ok(Deletion::Gone(object));
         }
@@ -123,13 +128,70 @@ impl Cluster {
         if options.dry_run {
             return Ok(Deletion::Marked(Arc::new(object)));
         }
-        Ok(Deletion::Marked(state.commit(&resource.storage, EventKind::Modified, object)))
+        let object = state.commit(&resource.storage, EventKind::Modified, object);
+        if self.0.options.collect {
+            if &*resource.storage == "namespaces" {
+                self.empty_namespace(state, &object.key.name);
+            } else {
+                self.finish_marked(state, resource, &object);
+            }
+        }
+        Ok(Deletion::Marked(object))
+    }
+
+    /// Writes a namespace's `spec.finalizers`, as its finalize subresource does; without any, a deleted one goes.
+    ///
+    /// # Errors
+    /// 404.
+    pub fn finalize(&self, name: &str, wanted: &serde_json::Value) -> Result<Arc<Object>, ApiError> {
+        let missing = || ApiError::missing("namespaces", "", name);
+        let resource = self.resource("", "v1", "namespaces").ok_or_else(missing)?;
+        let mut state = self.lock();
+        let current = state.get(&resource, &Key::new("", name)).ok_or_else(missing)?;
+        let mut value = current.value();
+        let finalizers = wanted["spec"]["finalizers"].as_array().cloned().unwrap_or_default();
+        let empty = finalizers.is_empty();
+        value["spec"] = if empty { json!({}) } else { json!({"finalizers": finalizers}) };
+        for key in ["labels", "annotations"] {
+            value["metadata"][key] = wanted["metadata"].get(key).cloned().unwrap_or_else(|| json!({}));
+        }
+        value["metadata"]["labels"]["kubernetes.io/metadata.name"] = json!(name);
+        if let Some(metadata) = value["metadata"].as_object_mut() {
+            metadata.retain(|_, value| !value.as_object().is_some_and(serde_json::Map::is_empty));
+        }
+        let gone = empty && value["metadata"].get("deletionTimestamp").is_some();
+        let written = current.with_body(Object::own(value));
+        if gone {
+            state.commit(&resource.storage, EventKind::Deleted, current.at_revision(0));
+            return Ok(Arc::new(written));
+        }
+        Ok(state.commit(&resource.storage, EventKind::Modified, written))
     }
 
     /// After an object has gone.
     pub(super) fn gone(&self, state: &mut State, resource: &Resource, object: &Arc<Object>) {
         crd::forget(state, resource, object);
+        if self.0.options.collect {
+            self.collect_dependents(state, resource, object);
+            if resource.namespaced {
+                self.close_namespace(state, &object.key.namespace);
+            }
+        }
     }
+}
+
+/// A pod that goes at once still says when and with what grace.
+fn last_words(current: &Object, value: &serde_json::Value, now: &str) -> Object {
+    let mut value = value.clone();
+    let metadata = &mut value["metadata"];
+    if metadata.get("deletionTimestamp").is_none() {
+        metadata["deletionTimestamp"] = json!(now);
+        if let Some(generation) = metadata["generation"].as_i64() {
+            metadata["generation"] = json!(generation + 1);
+        }
+    }
+    metadata["deletionGracePeriodSeconds"] = json!(0);
+    current.with_body(Object::own(value))
 }
 
 fn preconditions(resource: &Resource, current: &Object, options: &DeleteOptions) -> Result<(), ApiError> {

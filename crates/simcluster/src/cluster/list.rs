@@ -137,12 +137,9 @@ impl Cluster {
                 continue;
             }
             if options.limit > 0 && items.len() >= options.limit {
-                if !options.selection.is_narrow() {
-                    more += 1;
-                    continue;
-                }
-                if options.selection.matches(object) {
-                    more = 1;
+                more += 1;
+                // As from etcd: whether anything that is left is selected shows on the next page.
+                if options.selection.is_narrow() {
                     break;
                 }
                 continue;

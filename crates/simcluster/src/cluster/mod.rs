@@ -3,18 +3,24 @@
 //!
 //! ```text
 //!   write.rs   create, update          delete.rs   delete, finalizers       crd.rs      definitions become resources
-//!   patch.rs   the four patches        collect.rs  owners, namespaces       defaults.rs what the server fills in
-//!   list.rs    get, list, pages        watch.rs    subscriptions            users.rs    tokens
+//!   patch.rs   JSON, merge, strategic  apply.rs    server-side apply        defaults.rs what the server fills in
+//!   list.rs    get, list, pages        watch.rs    subscriptions            collect.rs  owners, namespaces
+//!   users.rs   tokens                  access.rs   RBAC                     scale.rs    the scale subresource
 //! ```
 
+mod access;
+mod apply;
 mod bootstrap;
+mod collect;
 mod crd;
 mod defaults;
 mod delete;
 mod list;
 mod patch;
 mod pod_defaults;
+mod scale;
 mod settle;
+mod strategic;
 mod tap;
 mod users;
 mod watch;
@@ -28,10 +34,12 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::clock::Clock;
+use crate::faults::{FaultSwitch, Faults};
 use crate::object::{Body, Key, Object, Slot, Template, Uid};
 use crate::resources::{BUILT_IN, Resource, Storage};
 use crate::store::{Event, EventKind, Store};
 
+pub use access::Request as AccessRequest;
 pub use delete::{DeleteOptions, Deletion, Propagation};
 pub use list::{List, ListOptions, VersionMatch};
 pub use patch::Patch;
@@ -40,6 +48,7 @@ pub(crate) use settle::settled;
 pub(crate) use tap::Tap;
 pub use users::User;
 pub use watch::{Subscription, WatchEnd};
+pub(crate) use write::incoming;
 pub use write::{Part, WriteOptions};
 
 /// How a cluster is made.
@@ -52,6 +61,8 @@ pub struct ClusterOptions {
     pub history: usize,
     /// The bearer token of an administrator (`system:masters`).
     pub admin_token: String,
+    /// Collect garbage and empty deleted namespaces, as the controllers of a real cluster do.
+    pub collect: bool,
     /// As `/version` tells it.
     pub version: String,
     /// When it was made, in Unix seconds; `None` is now.
@@ -65,6 +76,7 @@ impl ClusterOptions {
             seed: 1,
             history: 4096,
             admin_token: format!("admin-of-{name}"),
+            collect: true,
             version: "v1.36.3".to_owned(),
             born: None,
         }
@@ -78,6 +90,9 @@ pub struct Cluster(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub options: ClusterOptions,
     pub clock: Clock,
+    pub faults: FaultSwitch,
+    /// For `restore` over HTTP.
+    pub kept: Mutex<Option<Snapshot>>,
     pub state: Mutex<State>,
     pub users: RwLock<BTreeMap<String, User>>,
 }
@@ -132,6 +147,8 @@ impl Cluster {
         let inner = Inner {
             users: RwLock::new(BTreeMap::from([(options.admin_token.clone(), User::admin())])),
             clock: Clock::default(),
+            faults: FaultSwitch::new(),
+            kept: Mutex::default(),
             state: Mutex::new(state),
             options,
         };
@@ -229,6 +246,28 @@ impl Cluster {
                 old.wake();
             }
         }
+    }
+
+    /// What goes wrong from now on, in place of what did.
+    pub fn set_faults(&self, faults: Faults) {
+        self.0.clock.set_skew_ms(faults.clock_skew_ms);
+        self.0.faults.set(faults);
+    }
+
+    pub fn faults(&self) -> Faults {
+        self.0.faults.get()
+    }
+
+    pub(crate) fn keep_snapshot(&self) {
+        *self.0.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.snapshot());
+    }
+
+    pub(crate) fn restore_kept(&self) -> bool {
+        let kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(snapshot) = &kept {
+            self.restore(snapshot);
+        }
+        kept.is_some()
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use json_patch::{AddOperation, PatchOperation};
 use serde_json::{Value, json};
 
 use super::write::{incoming, text};
-use super::{Cluster, WriteOptions};
+use super::{Cluster, WriteOptions, strategic};
 use crate::convert;
 use crate::error::{ApiError, Cause};
 use crate::object::{Key, Object};
-use crate::resources::Resource;
+use crate::resources::{Resource, Shape};
+use crate::schema::Node;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Patch {
@@ -17,14 +19,29 @@ pub enum Patch {
     Json(Value),
     /// RFC 7386.
     Merge(Value),
+    /// Kubernetes' own, which merges lists by key. Not for custom resources.
+    Strategic(Value),
+    /// The whole object, made from the present one.
+    Whole(Value),
 }
 
 fn unprocessable(message: String) -> ApiError {
     ApiError { details: Some(serde_json::Map::new()), ..ApiError::new(422, "Invalid", message) }
 }
 
+/// The real server's library lets `replace` add a key that an object lacks, against the RFC.
+fn lenient(operation: PatchOperation, value: &Value) -> PatchOperation {
+    let PatchOperation::Replace(replace) = operation else { return operation };
+    let path = replace.path.as_str();
+    let parent = path.rsplit_once('/').and_then(|(parent, _)| value.pointer(parent));
+    if value.pointer(path).is_none() && parent.is_some_and(Value::is_object) {
+        return PatchOperation::Add(AddOperation { path: replace.path, value: replace.value });
+    }
+    PatchOperation::Replace(replace)
+}
+
 impl Patch {
-    fn apply(&self, current: &Value) -> Result<Value, ApiError> {
+    fn apply(&self, resource: &Resource, current: &Value) -> Result<Value, ApiError> {
         let mut value = current.clone();
         match self {
             Self::Merge(patch) => {
@@ -36,6 +53,11 @@ impl Patch {
                 }
                 json_patch::merge(&mut value, patch);
             }
+            Self::Whole(whole) => value = whole.clone(),
+            Self::Strategic(patch) => match &resource.schema {
+                Shape::BuiltIn(id) => strategic::merge(&Node::Ref(*id), &mut value, patch),
+                _ => return Err(ApiError::unsupported_media_type()),
+            },
             Self::Json(patch) => {
                 let patch: json_patch::Patch = serde_json::from_value(patch.clone()).map_err(|error| match patch {
                     Value::Array(_) => ApiError::bad_request(format!("error decoding patch: {error}")),
@@ -43,12 +65,15 @@ impl Patch {
                         "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp",
                     ),
                 })?;
-                json_patch::patch(&mut value, &patch).map_err(|error| {
-                    {
+                for operation in patch.0 {
+                    let operation = lenient(operation, &value);
+                    json_patch::patch(&mut value, std::slice::from_ref(&operation)).map_err(|error| {
                         tracing::debug!(%error, "a JSON patch did not apply");
-                        unprocessable("the server rejected our request due to an error in our request".to_owned())
-                    }
-                })?;
+                        unprocessable(
+                            "the server rejected our request due to an error in our request".to_owned(),
+                        )
+                    })?;
+                }
             }
         }
         Ok(value)
@@ -71,7 +96,7 @@ impl Cluster {
             .get(resource, &Key::new(namespace, name))
             .ok_or_else(|| ApiError::not_found(resource, name))?;
         let before = served(resource, &current);
-        let mut after = patch.apply(&before)?;
+        let mut after = patch.apply(resource, &before)?;
         // A patch that doesn't say a version goes on whatever version there is.
         if text(&after["metadata"], "resourceVersion") == text(&before["metadata"], "resourceVersion") {
             after["metadata"]["resourceVersion"] = json!(current.revision.to_string());
@@ -92,14 +117,16 @@ impl Cluster {
             ));
         }
         let shown = after.to_string();
-        let value = incoming(resource, after, options.strict).map_err(|error| as_patch_fault(&error, &shown))?;
-        self.replace(&mut state, resource, &current, value, options)
+        let value =
+            incoming(resource, after, options.strict).map_err(|error| as_patch_fault(&error, &shown))?;
+        self.replace(&mut state, resource, &current, value, options, true)
     }
 }
 
 /// What a patch made can't be decoded: the server shows all of it.
 fn as_patch_fault(error: &ApiError, shown: &str) -> ApiError {
-    let why = error.message.split_once(" cannot be handled as a ").and_then(|(_, rest)| rest.split_once(": "));
+    let why =
+        error.message.split_once(" cannot be handled as a ").and_then(|(_, rest)| rest.split_once(": "));
     let Some((_, why)) = why else { return error.clone() };
     ApiError::invalid("", "", "", &[Cause::invalid("patch", &json!(shown), why)])
 }

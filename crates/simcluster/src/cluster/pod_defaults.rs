@@ -14,11 +14,15 @@ pub(super) fn on_create(pod: &mut Value) {
             }
         }
     }
-    fill(spec, json!({"enableServiceLinks": true, "preemptionPolicy": "PreemptLowerPriority", "priority": 0}));
+    fill(
+        spec,
+        json!({"enableServiceLinks": true, "preemptionPolicy": "PreemptLowerPriority", "priority": 0}),
+    );
     let tolerated = |key: &str| json!({"effect": "NoExecute", "key": key, "operator": "Exists", "tolerationSeconds": 300});
     let mut tolerations = spec["tolerations"].as_array().cloned().unwrap_or_default();
     for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
-        if !tolerations.iter().any(|t| t["key"] == key || t.get("key").is_none() && t["operator"] == "Exists") {
+        if !tolerations.iter().any(|t| t["key"] == key || t.get("key").is_none() && t["operator"] == "Exists")
+        {
             tolerations.push(tolerated(key));
         }
     }
@@ -28,8 +32,14 @@ pub(super) fn on_create(pod: &mut Value) {
 }
 
 fn quality(spec: &Value) -> &'static str {
-    let containers = || ["containers", "initContainers"].into_iter().flat_map(|list| spec[list].as_array().into_iter().flatten());
-    let asks = |container: &Value, kind: &str| container["resources"][kind].as_object().is_some_and(|r| !r.is_empty());
+    let containers = || {
+        ["containers", "initContainers"]
+            .into_iter()
+            .flat_map(|list| spec[list].as_array().into_iter().flatten())
+    };
+    let asks = |container: &Value, kind: &str| {
+        container["resources"][kind].as_object().is_some_and(|r| !r.is_empty())
+    };
     if !containers().any(|c| asks(c, "requests") || asks(c, "limits")) {
         return "BestEffort";
     }
@@ -85,7 +95,10 @@ fn container(container: &mut Value) {
             continue;
         }
         let probe = &mut container[probe];
-        fill(probe, json!({"failureThreshold": 3, "periodSeconds": 10, "successThreshold": 1, "timeoutSeconds": 1}));
+        fill(
+            probe,
+            json!({"failureThreshold": 3, "periodSeconds": 10, "successThreshold": 1, "timeoutSeconds": 1}),
+        );
         if probe.get("httpGet").is_some() {
             fill(&mut probe["httpGet"], json!({"path": "/", "scheme": "HTTP"}));
         }

@@ -15,6 +15,9 @@ pub enum WatchEnd {
     /// It asks for events that are no longer remembered.
     #[error("too old resource version")]
     Expired,
+    /// It read more slowly than events came, and some are no longer remembered.
+    #[error("the watch was too slow")]
+    TooSlow,
     /// The cluster went back to an earlier state, or is gone.
     #[error("the watch was closed")]
     Closed,
@@ -26,6 +29,8 @@ pub struct Subscription {
     storage: Storage,
     cursor: u64,
     epoch: u64,
+    /// Everything up to the cursor has been given out; before that it is only claimed.
+    begun: bool,
     changed: watch::Receiver<u64>,
 }
 
@@ -38,6 +43,7 @@ impl Cluster {
             storage: resource.storage.clone(),
             cursor: revision,
             epoch: state.epoch,
+            begun: false,
             changed: state.store(&resource.storage).changes(),
         }
     }
@@ -68,14 +74,15 @@ impl Subscription {
         if state.epoch != self.epoch {
             return Err(WatchEnd::Closed);
         }
-        let revision = state.revision;
-        let events =
-            state.store(&self.storage).since(self.cursor, STEP).map_err(|Compacted| WatchEnd::Expired)?;
-        match events.last() {
-            Some(last) => self.cursor = last.revision,
-            // All up to now has been seen, so a compaction doesn't end a quiet watch.
-            None => self.cursor = self.cursor.max(revision),
-        }
+        let store = state.store(&self.storage);
+        let events = if self.begun {
+            store.following(self.cursor, STEP).map_err(|Compacted| WatchEnd::TooSlow)?
+        } else {
+            store.since(self.cursor, STEP).map_err(|Compacted| WatchEnd::Expired)?
+        };
+        self.begun = true;
+        // Bookmarks of a quiet watch go on with the cluster's revision.
+        self.cursor = events.last().map_or(self.cursor.max(state.revision), |last| last.revision);
         Ok(events)
     }
 

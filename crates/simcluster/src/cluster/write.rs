@@ -79,7 +79,7 @@ pub(super) fn has_status(resource: &Resource) -> bool {
 }
 
 /// A client's object, decoded, in the version that it is stored in, without `kind` and `apiVersion`.
-pub(super) fn incoming(resource: &Resource, mut value: Value, strict: bool) -> Result<Value, ApiError> {
+pub(crate) fn incoming(resource: &Resource, mut value: Value, strict: bool) -> Result<Value, ApiError> {
     let Some(object) = value.as_object_mut() else {
         return Err(ApiError::bad_request(format!(
             "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse error: it is no object",
@@ -313,7 +313,7 @@ impl Cluster {
         let current = state
             .get(resource, &Key::new(namespace, name))
             .ok_or_else(|| ApiError::not_found(resource, name))?;
-        self.replace(&mut state, resource, &current, value, options)
+        self.replace(&mut state, resource, &current, value, options, false)
     }
 
     /// Writes `new` (decoded, in the stored version) in place of `current`.
@@ -324,10 +324,11 @@ impl Cluster {
         current: &Arc<Object>,
         mut new: Value,
         options: &WriteOptions,
+        patched: bool,
     ) -> Result<Arc<Object>, ApiError> {
         let name = &*current.key.name;
         let mut old = current.value();
-        check_identity(resource, current, &new)?;
+        check_identity(resource, current, &new, patched)?;
         if let Some(metadata) = old["metadata"].as_object_mut() {
             metadata.remove("resourceVersion");
         }
@@ -369,24 +370,18 @@ impl Cluster {
             && new["metadata"]["deletionGracePeriodSeconds"].as_i64().unwrap_or(0) == 0
             && !(&*resource.storage == "namespaces"
                 && new["spec"]["finalizers"].as_array().is_some_and(|f| !f.is_empty()));
-        let body = Object::own(new);
-        let object = Object {
-            key: current.key.clone(),
-            revision: 0,
-            created: current.created,
-            uid: current.uid,
-            body,
-        };
+        let object = current.with_body(Object::own(new));
         if options.dry_run {
-            return Ok(Arc::new(Object { revision: current.revision, ..object }));
+            return Ok(Arc::new(object));
         }
-        let kind = if leaving { EventKind::Deleted } else { EventKind::Modified };
-        let object = state.commit(&resource.storage, kind, object);
         if leaving {
-            self.gone(state, resource, &object);
-        } else {
-            crd::follow(self, state, resource, &object);
+            // Watches see the last state that was stored; the writer sees what it wrote.
+            let last = state.commit(&resource.storage, EventKind::Deleted, current.at_revision(0));
+            self.gone(state, resource, &last);
+            return Ok(Arc::new(object));
         }
+        let object = state.commit(&resource.storage, EventKind::Modified, object);
+        crd::follow(self, state, resource, &object);
         Ok(object)
     }
 
@@ -414,11 +409,11 @@ impl Cluster {
 }
 
 /// The uid and resourceVersion that the writer believes in.
-fn check_identity(resource: &Resource, current: &Object, new: &Value) -> Result<(), ApiError> {
+fn check_identity(resource: &Resource, current: &Object, new: &Value, patched: bool) -> Result<(), ApiError> {
     let metadata = &new["metadata"];
     let name = &*current.key.name;
     let uid = text(metadata, "uid");
-    if !uid.is_empty() && Uid::parse(uid) != Some(current.uid) {
+    if !patched && !uid.is_empty() && Uid::parse(uid) != Some(current.uid) {
         let prefix = if resource.group.is_empty() { String::new() } else { format!("{}/", resource.group) };
         let path = format!("/registry/{prefix}{}/{}", resource.plural, current.key.path());
         return Err(ApiError::conflict(
@@ -456,6 +451,7 @@ fn keep_metadata(old: &Value, new: &mut Value) -> Result<(), ApiError> {
         return Err(ApiError::bad_request("metadata is no object"));
     };
     metadata.remove("resourceVersion");
+    metadata.remove("creationTimestamp");
     metadata.remove("selfLink");
     for key in
         ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields"]

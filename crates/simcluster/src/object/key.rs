@@ -69,8 +69,7 @@ mod tests {
 
     #[test]
     fn keys_are_in_the_order_of_their_paths() {
-        let mut keys =
-            vec![Key::new("a", "x"), Key::new("a-b", "a"), Key::new("a", "b"), Key::new("a0", "a")];
+        let mut keys = [Key::new("a", "x"), Key::new("a-b", "a"), Key::new("a", "b"), Key::new("a0", "a")];
         keys.sort();
         let paths: Vec<String> = keys.iter().map(Key::path).collect();
         assert_eq!(paths, ["a-b/a", "a/b", "a/x", "a0/a"]);

@@ -129,6 +129,10 @@ impl Object {
         }
     }
 
+    pub(crate) fn with_body(&self, body: Body) -> Self {
+        Self { key: self.key.clone(), revision: self.revision, created: self.created, uid: self.uid, body }
+    }
+
     /// Keeps the text of `value`, whose metadata has at least a name.
     pub(crate) fn own(mut value: Value) -> Body {
         let mut metadata = value.get_mut("metadata").map(Value::take).unwrap_or_default();

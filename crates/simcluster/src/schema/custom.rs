@@ -17,8 +17,6 @@ pub(crate) struct Custom {
     pub scale: Option<(String, String, Option<String>)>,
     /// Of `selectableFields`, without the leading dot.
     pub selectable: Vec<String>,
-    /// `additionalPrinterColumns`.
-    pub columns: Vec<Value>,
 }
 
 impl Custom {
@@ -40,7 +38,6 @@ impl Custom {
                 .flatten()
                 .map(|field| text(&field["jsonPath"]).trim_start_matches('.').to_owned())
                 .collect(),
-            columns: version["additionalPrinterColumns"].as_array().cloned().unwrap_or_default(),
         }
     }
 }

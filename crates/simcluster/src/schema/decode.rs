@@ -34,10 +34,8 @@ pub(crate) fn decode(node: &Node, value: Value) -> Result<Decoded, String> {
 /// A metadata value of the wrong type.
 pub(crate) fn decode_custom(custom: &Custom, mut value: Value) -> Result<Decoded, String> {
     let mut decoder = Decoder { path: vec!["metadata".to_owned()], unknown: Vec::new(), custom: false };
-    let taken = value.as_object_mut().map(|object| {
-        let keep = ["apiVersion", "kind", "metadata"].map(|key| object.remove(key));
-        keep
-    });
+    let taken =
+        value.as_object_mut().map(|object| ["apiVersion", "kind", "metadata"].map(|key| object.remove(key)));
     let Some([version, kind, metadata]) = taken else { return Err("expected an object".to_owned()) };
     let metadata = decoder.structure(object_meta(), metadata.unwrap_or_else(|| Value::Object(Map::new())))?;
     decoder.path.clear();
@@ -190,6 +188,7 @@ impl Decoder {
                         out.insert(key.clone(), value);
                     }
                 }
+                None if field.null_time && !self.custom => drop(out.insert(key.clone(), Value::Null)),
                 // Go writes a list or map that has no `omitempty` as null.
                 None if field.required
                     && !self.custom

@@ -1,9 +1,10 @@
 //! The fields of every kind, as the real server publishes them: which exist, their types, which are always written,
 //! which lists are merged by which key.
 //!
-//! `data/schemas.json` is the OpenAPI v3 of a real 1.36 server without descriptions, and `omitZero`, which OpenAPI
-//! doesn't tell: the fields that Go leaves out when they are empty, false or 0. One table thus serves decoding (types,
-//! unknown fields), strategic merge, apply, and `/openapi/v3` itself.
+//! `data/schemas.json` is the OpenAPI v3 of a real 1.36 server without descriptions, and what OpenAPI doesn't
+//! tell: `omitZero`, the fields that Go leaves out when they are empty, false or 0, and `nullTimes`, those it writes as
+//! null. One table thus serves decoding (types, unknown fields), strategic merge, apply, and `/openapi/v3` itself. The
+//! example `tables` writes it, the test `tables` compares it with the running server.
 //!
 //! ```text
 //!   Struct ─ fields ─▶ Field { node, default, omit_zero, merge } ─▶ Node: Ref │ Inline │ Map │ List │ Text │ …
@@ -72,9 +73,10 @@ pub(crate) struct Field {
     /// Written even when it has no value.
     pub required: bool,
     pub omit_zero: bool,
+    /// A time that is written as null when there is none.
+    pub null_time: bool,
     /// For a strategic merge: how a list is merged.
     pub merge: Option<Merge>,
-    pub retain_keys: bool,
 }
 
 /// How a strategic merge patch merges a list.
@@ -99,6 +101,7 @@ pub(crate) struct Schemas {
 struct File {
     definitions: BTreeMap<String, Value>,
     omit_zero: BTreeMap<String, Vec<String>>,
+    null_times: BTreeMap<String, Vec<String>>,
 }
 
 pub(crate) static BUILT_IN: LazyLock<Schemas> = LazyLock::new(|| {
@@ -111,7 +114,13 @@ pub(crate) static BUILT_IN: LazyLock<Schemas> = LazyLock::new(|| {
     let mut definitions = Vec::with_capacity(names.len());
     for (id, (name, raw)) in file.definitions.iter().enumerate() {
         let omit = file.omit_zero.get(name).unwrap_or(&none);
-        definitions.push(read_struct(name, raw, &names, omit));
+        let mut structure = read_struct(name, raw, &names, omit);
+        for field in file.null_times.get(name).unwrap_or(&none) {
+            if let Some(field) = structure.fields.get_mut(field) {
+                field.null_time = true;
+            }
+        }
+        definitions.push(structure);
         for gvk in raw["x-kubernetes-group-version-kind"].as_array().into_iter().flatten() {
             let part = |key: &str| gvk[key].as_str().unwrap_or_default().to_owned();
             kinds.insert((part("group"), part("version"), part("kind")), id);
@@ -192,8 +201,8 @@ fn read_struct(name: &str, raw: &Value, names: &BTreeMap<String, DefId>, omit: &
             default: schema.get("default").cloned(),
             required: required.contains(&field.as_str()),
             omit_zero: omit.iter().any(|o| o == field),
+            null_time: false,
             merge,
-            retain_keys: strategy.split(',').any(|s| s == "retainKeys"),
         };
         fields.insert(field.clone(), field_of);
     }

@@ -83,7 +83,7 @@ fn unknown(field: &str, resource: &Resource) -> ApiError {
 }
 
 /// The path in the stored object, whose events are those of the core group.
-fn stored<'a>(path: &'a str, resource: &Resource) -> String {
+fn stored(path: &str, resource: &Resource) -> String {
     match path.strip_prefix("regarding.") {
         Some(rest) if resource.plural == "events" => format!("involvedObject.{rest}"),
         _ if path == "reportingController" => "reportingComponent".to_owned(),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::answer::{self, Answer};
-use super::{Shared, body};
+use super::{Shared, body, openapi};
 use crate::cluster::Cluster;
 use crate::error::ApiError;
 use crate::resources::{BUILT_IN, Resource};
@@ -47,7 +47,7 @@ pub(crate) fn knows_group(cluster: &Cluster, group: &str) -> bool {
     groups(cluster).iter().any(|(name, _)| name == group)
 }
 
-fn resources(cluster: &Cluster, group: &str, version: &str) -> Vec<Arc<Resource>> {
+pub(crate) fn resources(cluster: &Cluster, group: &str, version: &str) -> Vec<Arc<Resource>> {
     let mut all = BUILT_IN.of(group, version);
     let customs = &cluster.lock().customs;
     all.extend(customs.values().filter(|r| r.group == group && r.version == version).cloned());
@@ -87,6 +87,11 @@ pub(crate) fn answer(shared: &Shared, cluster: &Cluster, parts: &[String], accep
         },
         ["apis", group, version] if is_served(cluster, group, version) => {
             resource_list(cluster, group, version)
+        }
+        ["openapi", "v3"] => answer::json(200, &openapi::index(cluster)),
+        ["openapi", "v3", "api", "v1"] => answer::json(200, &openapi::document(cluster, "", "v1")),
+        ["openapi", "v3", "apis", group, version] if is_served(cluster, group, version) => {
+            answer::json(200, &openapi::document(cluster, group, version))
         }
         ["apis", group, _] if knows_group(cluster, group) => ApiError::no_such_resource().into(),
         _ => answer::plain(404, "404 page not found\n"),

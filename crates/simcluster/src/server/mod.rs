@@ -8,19 +8,24 @@
 //!                                            answer.rs   bodies, Status
 //! ```
 
+mod admin;
 mod answer;
 mod body;
 mod discovery;
 mod entry;
 mod kubeconfig;
+mod logs;
+mod mangle;
+mod metrics;
+mod openapi;
 mod read;
+mod review;
 mod target;
 mod tls;
 mod watch;
 mod write;
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -29,6 +34,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use rand::RngExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -40,11 +46,14 @@ use tls::Identity;
 pub struct SimulatorOptions {
     /// Port 0 takes a free one.
     pub listen: SocketAddr,
+    /// For `/simulator/…`, where another process sets faults.
+    pub admin_token: String,
 }
 
 impl Default for SimulatorOptions {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)) }
+        let token = format!("{:032x}", rand::rng().random::<u128>());
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), admin_token: token }
     }
 }
 
@@ -58,6 +67,7 @@ pub struct Simulator {
 
 pub(crate) struct Shared {
     pub address: SocketAddr,
+    pub admin_token: String,
     pub clusters: RwLock<BTreeMap<String, Cluster>>,
 }
 
@@ -76,7 +86,8 @@ impl Simulator {
         let listener = TcpListener::bind(options.listen).await?;
         let address = listener.local_addr()?;
         let identity = Identity::new(address).map_err(io::Error::other)?;
-        let shared = Arc::new(Shared { address, clusters: RwLock::default() });
+        let shared =
+            Arc::new(Shared { address, admin_token: options.admin_token, clusters: RwLock::default() });
         let stopping = CancellationToken::new();
         let acceptor = TlsAcceptor::from(Arc::clone(&identity.server));
         tokio::spawn(accept(listener, acceptor, Arc::clone(&shared), stopping.clone()));
@@ -104,6 +115,11 @@ impl Simulator {
     /// Where a cluster is served, as a kubeconfig's `server` says it.
     pub fn url(&self, name: &str) -> String {
         format!("https://{}/clusters/{name}", self.address)
+    }
+
+    /// The token for `/simulator/…`.
+    pub fn admin_token(&self) -> &str {
+        &self.shared.admin_token
     }
 
     pub fn ca_pem(&self) -> &str {
@@ -182,7 +198,7 @@ async fn connection(
         let cut = cut.clone();
         service_fn(move |request| {
             let (shared, cut) = (Arc::clone(&shared), cut.clone());
-            async move { Ok::<_, Infallible>(entry::answer(&shared, &cut, request).await) }
+            async move { entry::answer(&shared, &cut, request).await }
         })
     };
     let mut builder = auto::Builder::new(TokioExecutor::new());

@@ -9,8 +9,11 @@ use serde_json::json;
 use super::answer::{self, Answer};
 use super::body;
 use super::entry::Call;
+use super::mangle::{self, Place};
+use super::metrics;
 use crate::cluster::{List, ListOptions, VersionMatch};
 use crate::error::{ApiError, Cause};
+use crate::faults::Faults;
 use crate::object::Object;
 use crate::resources::Resource;
 use crate::selector::Selection;
@@ -63,11 +66,19 @@ impl Form {
     }
 
     /// As an item of a list, where the kind is the list's (custom resources say theirs nevertheless).
-    fn write_item(self, resource: &Resource, object: &Object, out: &mut Vec<u8>) {
-        if self == Self::Whole && !resource.is_custom() && !convert::is_needed(resource) {
+    pub fn write_item(self, resource: &Resource, object: &Object, out: &mut Vec<u8>) {
+        if self != Self::Whole || resource.is_custom() {
+            return self.write(resource, object, out);
+        }
+        if !convert::is_needed(resource) {
             return object.write(out);
         }
-        self.write(resource, object, out);
+        let mut value = cluster::served(resource, object);
+        if let Some(object) = value.as_object_mut() {
+            object.remove("kind");
+            object.remove("apiVersion");
+        }
+        out.extend_from_slice(value.to_string().as_bytes());
     }
 }
 
@@ -82,7 +93,7 @@ pub(crate) fn version(call: &Call) -> Result<Option<u64>, ApiError> {
         "" => Ok(None),
         text => text.parse().map(Some).map_err(|_| {
             let text_is = format!("resourceVersion: Invalid value: \"{text}\": strconv.ParseUint: parsing \"{text}\": invalid syntax");
-            ApiError::new(422, "Invalid", format!("invalid resource version: {text_is}"))
+            ApiError::bad_request(format!("invalid resource version: {text_is}"))
         }),
     }
 }
@@ -92,6 +103,9 @@ pub(crate) fn options_invalid(causes: &[Cause]) -> ApiError {
 }
 
 pub(crate) fn get(call: &Call) -> Result<Answer, ApiError> {
+    if let Some(answer) = metrics::answer(call) {
+        return answer;
+    }
     let form = Form::asked(&call.accept)?;
     let object = call.cluster.get(&call.resource, &call.target.namespace, &call.target.name)?;
     Ok(one(call, form, 200, &object))
@@ -133,6 +147,9 @@ fn version_match(call: &Call) -> Result<VersionMatch, ApiError> {
 }
 
 pub(crate) fn list(call: &Call) -> Result<Answer, ApiError> {
+    if let Some(answer) = metrics::answer(call) {
+        return answer;
+    }
     let form = Form::asked(&call.accept)?;
     if call.query.has("sendInitialEvents") {
         let cause = Cause::forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list");
@@ -170,24 +187,30 @@ pub(crate) fn write_list(call: &Call, form: Form, list: List) -> Answer {
         Form::Metadata => ("PartialObjectMetadataList".to_owned(), "meta.k8s.io/v1".to_owned()),
     };
     let mut metadata = json!({"resourceVersion": list.revision.to_string()});
-    if !list.continue_token.is_empty() {
+    if !list.continue_token.is_empty() || call.resource.is_custom() && form == Form::Whole {
         metadata["continue"] = json!(list.continue_token);
     }
     if let Some(remaining) = list.remaining {
         metadata["remainingItemCount"] = json!(remaining);
     }
     let head = format!(r#"{{"kind":"{kind}","apiVersion":"{api_version}","metadata":{metadata},"items":["#);
-    let body = pieces(head, Arc::clone(&call.resource), form, list.items);
+    let body = pieces(head, Arc::clone(&call.resource), form, list.items, Arc::new(call.cluster.faults()));
     answer::with_body(200, "application/json", body)
 }
 
 /// About this much of a list is in memory as text.
 const PIECE: usize = 256 * 1024;
 
-fn pieces(head: String, resource: Arc<Resource>, form: Form, items: Vec<Arc<Object>>) -> body::Body {
+fn pieces(
+    head: String,
+    resource: Arc<Resource>,
+    form: Form,
+    items: Vec<Arc<Object>>,
+    faults: Arc<Faults>,
+) -> body::Body {
     let start = (Some(head.into_bytes()), items.into_iter(), true);
     let chunks = stream::unfold(start, move |(head, mut items, first)| {
-        let resource = Arc::clone(&resource);
+        let (resource, faults) = (Arc::clone(&resource), Arc::clone(&faults));
         async move {
             // `None` after the last piece.
             let mut text = head?;
@@ -200,7 +223,7 @@ fn pieces(head: String, resource: Arc<Resource>, form: Form, items: Vec<Arc<Obje
                 if !std::mem::take(&mut first) {
                     text.push(b',');
                 }
-                form.write_item(&resource, &object, &mut text);
+                mangle::write(&faults, Place::Item, form, &resource, &object, &mut text);
             }
             Some((Ok(Bytes::from(text)), (Some(Vec::new()), items, first)))
         }

@@ -1,7 +1,8 @@
 //! Watches: what exists (if asked for), then each change, bookmarks between them, and an end at the time-out.
 //!
 //! ```text
-//!   Initial ──(sendInitialEvents: bookmark with k8s.io/initial-events-end)──▶ Following ──▶ ended: time-out, ERROR 410, too slow
+//!   Initial ──(sendInitialEvents: bookmark with k8s.io/initial-events-end)──▶ Following ──▶ ended: time-out, too slow
+//!      └──(the history it asks for is gone)──▶ ERROR 410
 //! ```
 
 use std::collections::VecDeque;
@@ -13,14 +14,18 @@ use bytes::Bytes;
 use futures::stream;
 use rand::RngExt;
 use serde_json::json;
+use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::answer::{self, Answer};
 use super::body;
 use super::entry::Call;
+use super::mangle::{self, Place};
 use super::read::{self, Form};
-use crate::cluster::{ListOptions, Subscription, VersionMatch, WatchEnd};
+use crate::cluster::{Cluster, ListOptions, Subscription, VersionMatch, WatchEnd};
 use crate::error::{ApiError, Cause};
+use crate::faults::Faults;
 use crate::object::Object;
 use crate::resources::Resource;
 use crate::selector::Selection;
@@ -41,6 +46,19 @@ struct Watch {
     next_bookmark: Instant,
     deadline: Instant,
     ended: bool,
+    cluster: Cluster,
+    faults: watch::Receiver<Faults>,
+    cut: CancellationToken,
+    /// The rest is to be cut off.
+    broken: bool,
+}
+
+/// What the cluster's faults leave of a watch.
+enum Standing {
+    /// Until it goes down, if it flaps.
+    Up(Option<Instant>),
+    Down,
+    Stalled,
 }
 
 pub(crate) fn answer(call: &Call) -> Result<Answer, ApiError> {
@@ -84,6 +102,10 @@ pub(crate) fn answer(call: &Call) -> Result<Answer, ApiError> {
         next_bookmark: now + BOOKMARK_EVERY,
         deadline: now + Duration::from_secs(seconds.min(7200)),
         ended: false,
+        faults: call.cluster.0.faults.changes(),
+        cluster: call.cluster.clone(),
+        cut: call.cut.clone(),
+        broken: false,
     };
     let chunks = stream::unfold(watch, |mut watch| async move { Some((watch.next().await?, watch)) });
     Ok(answer::with_body(200, "application/json", body::stream(chunks)))
@@ -125,6 +147,13 @@ fn check_initial(call: &Call) -> Result<bool, ApiError> {
 impl Watch {
     /// The next piece, or `None` at the end.
     async fn next(&mut self) -> Option<io::Result<Bytes>> {
+        if self.broken {
+            // What was said so far gets onto the wire first.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            self.cut.cancel();
+            self.ended = true;
+            return Some(Err(io::ErrorKind::ConnectionReset.into()));
+        }
         if self.ended {
             return None;
         }
@@ -139,6 +168,22 @@ impl Watch {
             self.bookmark(revision, true, &mut out);
         }
         loop {
+            if self.broken {
+                return Some(Ok(out.into()));
+            }
+            let flips = match self.standing() {
+                Standing::Up(flips) => flips,
+                Standing::Down => {
+                    self.broken = true;
+                    continue;
+                }
+                Standing::Stalled => {
+                    if self.faults.changed().await.is_err() {
+                        return None;
+                    }
+                    continue;
+                }
+            };
             match self.subscription.ready() {
                 Ok(events) if events.is_empty() => {}
                 Ok(events) => {
@@ -149,6 +194,7 @@ impl Watch {
                 }
                 Err(end) => {
                     self.ended = true;
+                    // As the real server: who is too slow is let go without a word, and told when it comes back.
                     if end == WatchEnd::Expired {
                         self.expired(&mut out);
                     }
@@ -158,9 +204,12 @@ impl Watch {
             if !out.is_empty() {
                 return Some(Ok(out.into()));
             }
+            let wake = self.next_bookmark.min(self.deadline);
             let events = tokio::select! {
                 events = self.subscription.next() => Some(events),
-                () = tokio::time::sleep_until(self.next_bookmark.min(self.deadline)) => None,
+                _changed = self.faults.changed() => continue,
+                () = tokio::time::sleep_until(flips.unwrap_or(wake)), if flips.is_some_and(|flips| flips < wake) => continue,
+                () = tokio::time::sleep_until(wake) => None,
             };
             match events {
                 Some(Ok(events)) => {
@@ -181,7 +230,29 @@ impl Watch {
     }
 
     /// What a change is for this selection: an object may come into it or leave it.
-    fn event(&self, event: &Event, out: &mut Vec<u8>) {
+    fn event(&mut self, event: &Event, out: &mut Vec<u8>) {
+        let faults = self.faults.borrow().clone();
+        if self.broken || faults.loses(event.revision) {
+            return;
+        }
+        let start = out.len();
+        self.change(event, out);
+        if out.len() > start && faults.cuts(event.revision) {
+            out.truncate(start + (out.len() - start) / 2);
+            self.broken = true;
+        }
+    }
+
+    fn standing(&self) -> Standing {
+        let faults = self.faults.borrow();
+        match self.cluster.0.faults.down(&faults) {
+            (true, _) => Standing::Down,
+            _ if faults.stall => Standing::Stalled,
+            (false, flips) => Standing::Up(flips),
+        }
+    }
+
+    fn change(&self, event: &Event, out: &mut Vec<u8>) {
         let after = event.kind != EventKind::Deleted && self.selection.matches(&event.object);
         let before = event.before.as_ref().is_some_and(|before| self.selection.matches(before));
         match (before, after) {
@@ -200,7 +271,8 @@ impl Watch {
 
     fn frame(&self, kind: &str, object: &Object, out: &mut Vec<u8>) {
         out.extend_from_slice(format!(r#"{{"type":"{kind}","object":"#).as_bytes());
-        self.form.write(&self.resource, object, out);
+        let faults = self.faults.borrow();
+        mangle::write(&faults, Place::Event, self.form, &self.resource, object, out);
         out.extend_from_slice(b"}\n");
     }
 

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::answer::{self, Answer};
 use super::entry::Call;
 use super::read::{self, Form};
+use super::{logs, review};
 use crate::cluster::{DeleteOptions, Deletion, List, ListOptions, Part, Patch, Propagation, WriteOptions};
 use crate::error::ApiError;
 
@@ -42,7 +43,9 @@ fn parse(call: &Call, media: &str, bytes: &[u8]) -> Result<Value, ApiError> {
 }
 
 fn unknown_format(accepted: &str) -> ApiError {
-    let message = format!("the body of the request was in an unknown format - accepted media types include: {accepted}");
+    let message = format!(
+        "the body of the request was in an unknown format - accepted media types include: {accepted}"
+    );
     ApiError::new(415, "UnsupportedMediaType", message)
 }
 
@@ -70,6 +73,9 @@ pub(crate) async fn answer(call: &Call, verb: &str, request: Request<Incoming>) 
     match verb {
         "create" => {
             let value = parse(call, &media, &bytes)?;
+            if let Some(answer) = review::answer(call, value.clone()) {
+                return answer;
+            }
             let object = cluster.create(resource, &target.namespace, value, &options)?;
             Ok(read::one(call, form, 201, &object))
         }
@@ -77,6 +83,17 @@ pub(crate) async fn answer(call: &Call, verb: &str, request: Request<Incoming>) 
             let value = parse(call, &media, &bytes)?;
             let object = cluster.update(resource, &target.namespace, &target.name, value, &options)?;
             Ok(read::one(call, form, 200, &object))
+        }
+        "patch" if media == "application/apply-patch+yaml" => {
+            let value = parse(call, &media, &bytes)?;
+            let (object, created) =
+                cluster.apply(resource, &target.namespace, &target.name, value, &options)?;
+            Ok(read::one(call, form, if created { 201 } else { 200 }, &object))
+        }
+        "patch" if resource.is_custom() && media == "application/strategic-merge-patch+json" => {
+            Err(unknown_format(
+                "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
+            ))
         }
         "patch" => {
             let patch = patch(&media, &bytes)?;
@@ -101,6 +118,7 @@ fn patch(media: &str, bytes: &[u8]) -> Result<Patch, ApiError> {
     match media {
         "application/json-patch+json" => Ok(Patch::Json(value()?)),
         "application/merge-patch+json" => Ok(Patch::Merge(value()?)),
+        "application/strategic-merge-patch+json" => Ok(Patch::Strategic(value()?)),
         _ => Err(ApiError::unsupported_media_type()),
     }
 }
@@ -144,7 +162,7 @@ fn delete_options(call: &Call, bytes: &[u8]) -> Result<DeleteOptions, ApiError> 
                 &[crate::error::Cause::unsupported(
                     "propagationPolicy",
                     &Value::from(other),
-                    &["Background", "Foreground", "Orphan"],
+                    &["Foreground", "Background", "Orphan", "nil"],
                 )],
             ));
         }
@@ -205,25 +223,53 @@ pub(crate) async fn subresource(
     request: Request<Incoming>,
 ) -> Result<Answer, ApiError> {
     let (cluster, resource, target) = (&call.cluster, &call.resource, &call.target);
-    let Some(sub) = resource.subresource(&target.subresource) else {
-        return Err(ApiError::no_such_resource());
-    };
-    if target.subresource != "status" {
-        return Err(ApiError::no_such_resource());
-    }
+    let sub = resource.subresource(&target.subresource).ok_or_else(ApiError::no_such_resource)?;
     if !sub.entry["verbs"].as_array().is_some_and(|verbs| verbs.iter().any(|v| v == verb)) {
         return Err(ApiError::method_not_allowed());
     }
+    if sub.name == "log" {
+        return logs::answer(call);
+    }
     let form = Form::asked(&call.accept)?;
     let (media, bytes) = body(request).await?;
-    let options = WriteOptions { part: Part::Status, ..options(call) };
+    let options = options(call);
+    let (namespace, name) = (&target.namespace, &target.name);
+    if sub.name == "scale" {
+        let object = cluster.get(resource, namespace, name)?;
+        let scale = cluster.scale(resource, &object);
+        let wanted = match verb {
+            "get" => return Ok(answer::json(200, &scale)),
+            "update" => parse(call, &media, &bytes)?,
+            _ => {
+                let mut wanted = scale.clone();
+                match patch(&media, &bytes)? {
+                    Patch::Json(patch) => {
+                        let patch: json_patch::Patch = serde_json::from_value(patch).map_err(|error| {
+                            ApiError::bad_request(format!("error decoding patch: {error}"))
+                        })?;
+                        json_patch::patch(&mut wanted, &patch)
+                            .map_err(|error| ApiError::bad_request(error.to_string()))?;
+                    }
+                    Patch::Merge(patch) | Patch::Strategic(patch) | Patch::Whole(patch) => {
+                        json_patch::merge(&mut wanted, &patch);
+                    }
+                }
+                wanted
+            }
+        };
+        let object = cluster.rescale(resource, namespace, name, &wanted, &options)?;
+        return Ok(answer::json(200, &cluster.scale(resource, &object)));
+    }
+    if sub.name == "finalize" {
+        let wanted = parse(call, &media, &bytes)?;
+        let object = cluster.finalize(name, &wanted)?;
+        return Ok(read::one(call, form, 200, &object));
+    }
+    let options = WriteOptions { part: Part::Status, ..options };
     let object = match verb {
-        "get" => cluster.get(resource, &target.namespace, &target.name)?,
-        "update" => {
-            let value = parse(call, &media, &bytes)?;
-            cluster.update(resource, &target.namespace, &target.name, value, &options)?
-        }
-        _ => cluster.patch(resource, &target.namespace, &target.name, &patch(&media, &bytes)?, &options)?,
+        "get" => cluster.get(resource, namespace, name)?,
+        "update" => cluster.update(resource, namespace, name, parse(call, &media, &bytes)?, &options)?,
+        _ => cluster.patch(resource, namespace, name, &patch(&media, &bytes)?, &options)?,
     };
     Ok(read::one(call, form, 200, &object))
 }

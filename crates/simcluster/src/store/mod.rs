@@ -39,6 +39,8 @@ pub(crate) struct Store {
     pub objects: OrdMap<Key, Arc<Object>>,
     events: VecDeque<Event>,
     compacted: u64,
+    /// The newest event that was forgotten: who has seen it has missed nothing, whatever was compacted.
+    forgotten: u64,
     capacity: usize,
     changed: Option<watch::Sender<u64>>,
 }
@@ -49,7 +51,14 @@ pub(crate) struct Compacted;
 
 impl Store {
     pub fn new(capacity: usize, compacted: u64) -> Self {
-        Self { objects: OrdMap::new(), events: VecDeque::new(), compacted, capacity, changed: None }
+        Self {
+            objects: OrdMap::new(),
+            events: VecDeque::new(),
+            compacted,
+            forgotten: 0,
+            capacity,
+            changed: None,
+        }
     }
 
     pub fn apply(&mut self, event: Event) {
@@ -61,6 +70,7 @@ impl Store {
             && let Some(oldest) = self.events.pop_front()
         {
             self.compacted = oldest.revision;
+            self.forgotten = oldest.revision;
         }
         let revision = event.revision;
         self.events.push_back(event);
@@ -74,8 +84,20 @@ impl Store {
         if revision < self.compacted {
             return Err(Compacted);
         }
+        Ok(self.after(revision, limit))
+    }
+
+    /// As [`Store::since`], for one who has seen everything up to `revision`.
+    pub fn following(&self, revision: u64, limit: usize) -> Result<Vec<Event>, Compacted> {
+        if revision < self.forgotten {
+            return Err(Compacted);
+        }
+        Ok(self.after(revision, limit))
+    }
+
+    fn after(&self, revision: u64, limit: usize) -> Vec<Event> {
         let start = self.events.partition_point(|event| event.revision <= revision);
-        Ok(self.events.range(start..).take(limit).cloned().collect())
+        self.events.range(start..).take(limit).cloned().collect()
     }
 
     /// All objects as they were at `revision`.
@@ -95,8 +117,8 @@ impl Store {
 
     /// Forgets what happened up to `revision`.
     pub fn compact(&mut self, revision: u64) {
-        while self.events.front().is_some_and(|event| event.revision <= revision) {
-            self.events.pop_front();
+        while let Some(oldest) = self.events.pop_front_if(|event| event.revision <= revision) {
+            self.forgotten = oldest.revision;
         }
         self.compacted = self.compacted.max(revision);
     }

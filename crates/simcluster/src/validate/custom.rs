@@ -32,7 +32,8 @@ fn check(schema: &Value, value: &Value, at: &str, causes: &mut Vec<Cause>) {
         && wanted != found
         && !(wanted == "number" && found == "integer")
     {
-        let message = format!("Invalid value: \"{found}\": {at} in body must be of type {wanted}: \"{found}\"");
+        let message =
+            format!("Invalid value: \"{found}\": {at} in body must be of type {wanted}: \"{found}\"");
         return causes.push(Cause { field: at.to_owned(), reason: "FieldValueTypeInvalid", message });
     }
     if let Some(allowed) = schema["enum"].as_array()

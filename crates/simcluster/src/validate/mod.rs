@@ -64,9 +64,7 @@ pub(crate) fn label_key_problem(key: &str) -> Option<String> {
             name
         }
         _ => {
-            return Some(format!(
-                "a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
-            ));
+            return Some("a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')".to_owned());
         }
     };
     if name.is_empty() {
@@ -162,7 +160,22 @@ pub(crate) fn metadata(resource: &Resource, metadata: &Value, generated: bool) -
 
 /// Metadata that can't be changed.
 pub(crate) fn metadata_update(old: &Value, new: &Value) -> Vec<Cause> {
-    ["uid", "deletionTimestamp", "deletionGracePeriodSeconds"]
+    let mut causes = Vec::new();
+    if old.get("deletionTimestamp").is_some() {
+        let known = old["finalizers"].as_array().cloned().unwrap_or_default();
+        let added =
+            new["finalizers"].as_array().into_iter().flatten().filter(|finalizer| !known.contains(finalizer));
+        let added: Vec<String> = added.map(Value::to_string).collect();
+        if !added.is_empty() {
+            let detail = format!(
+                "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
+                added.join(", ")
+            );
+            let cause = Cause::forbidden("metadata.finalizers", &detail);
+            causes.extend([cause.clone(), cause]);
+        }
+    }
+    let fields = ["uid", "deletionTimestamp", "deletionGracePeriodSeconds"]
         .into_iter()
         .filter(|key| old.get(key) != new.get(key))
         .flat_map(|key| {
@@ -170,7 +183,7 @@ pub(crate) fn metadata_update(old: &Value, new: &Value) -> Vec<Cause> {
             let cause = Cause::invalid(format!("metadata.{key}"), &shown, "field is immutable");
             // The server checks metadata for every kind, and once more for each.
             [cause.clone(), cause]
-        })
-        .collect()
+        });
+    causes.extend(fields);
+    causes
 }
-

@@ -13,7 +13,9 @@ pub(crate) fn spec(resource: &Resource, value: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
     match &*resource.storage {
         "pods" => pod_spec(&value["spec"], "spec", &mut causes),
-        "deployments.apps" | "replicasets.apps" | "statefulsets.apps" | "daemonsets.apps" => workload(value, &mut causes),
+        "deployments.apps" | "replicasets.apps" | "statefulsets.apps" | "daemonsets.apps" => {
+            workload(value, &mut causes)
+        }
         _ => {}
     }
     causes
@@ -31,9 +33,16 @@ fn workload(value: &Value, causes: &mut Vec<Cause>) {
     } else if selector.as_object().is_some_and(serde_json::Map::is_empty) {
         let detail = "empty selector is invalid for deployment";
         causes.push(Cause::invalid("spec.selector", selector, detail));
-    } else if selector["matchLabels"].as_object().is_some_and(|wanted| wanted.iter().any(|(key, value)| labels.get(key) != Some(value))) {
+    } else if selector["matchLabels"]
+        .as_object()
+        .is_some_and(|wanted| wanted.iter().any(|(key, value)| labels.get(key) != Some(value)))
+    {
         let detail = "`selector` does not match template `labels`";
-        causes.push(Cause::invalid("spec.template.metadata.labels", if labels.is_null() { &Value::Null } else { labels }, detail));
+        causes.push(Cause::invalid(
+            "spec.template.metadata.labels",
+            if labels.is_null() { &Value::Null } else { labels },
+            detail,
+        ));
     }
     pod_spec(&spec["template"]["spec"], "spec.template.spec", causes);
 }
@@ -80,7 +89,9 @@ pub(crate) fn spec_update(resource: &Resource, old: &Value, new: &Value) -> Vec<
                 }
             }
         }
-        "deployments.apps" | "replicasets.apps" | "daemonsets.apps" if old["spec"]["selector"] != new["spec"]["selector"] => {
+        "deployments.apps" | "replicasets.apps" | "daemonsets.apps"
+            if old["spec"]["selector"] != new["spec"]["selector"] =>
+        {
             causes.push(Cause::invalid("spec.selector", &new["spec"]["selector"], "field is immutable"));
         }
         "rolebindings.rbac.authorization.k8s.io" | "clusterrolebindings.rbac.authorization.k8s.io"

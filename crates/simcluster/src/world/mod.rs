@@ -136,6 +136,8 @@ fn cluster(
         history,
         version,
         born: Some(born),
+        // The controllers do it, with an index and in their own time.
+        collect: false,
         ..ClusterOptions::named(&place.name)
     });
     cluster.clock().freeze_at_ms(born * 1000);

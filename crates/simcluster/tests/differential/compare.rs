@@ -49,7 +49,11 @@ fn walk(at: &str, real: &Value, simulated: &Value, found: &mut Vec<Difference>) 
             }
         }
         (left, right) if left != right => {
-            found.push(Difference { at: at.to_owned(), real: Some(left.clone()), simulated: Some(right.clone()) });
+            found.push(Difference {
+                at: at.to_owned(),
+                real: Some(left.clone()),
+                simulated: Some(right.clone()),
+            });
         }
         _ => {}
     }

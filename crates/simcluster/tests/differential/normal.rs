@@ -5,6 +5,8 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+const LIST_VERSION: &str = "<list version>";
+
 #[derive(Default)]
 pub struct Names {
     seen: HashMap<(&'static str, String), usize>,
@@ -15,10 +17,11 @@ fn is_time(text: &str) -> bool {
 }
 
 fn is_uid(text: &str) -> bool {
-    text.len() == 36 && text.bytes().enumerate().all(|(index, byte)| match index {
-        8 | 13 | 18 | 23 => byte == b'-',
-        _ => byte.is_ascii_hexdigit(),
-    })
+    text.len() == 36
+        && text.bytes().enumerate().all(|(index, byte)| match index {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
 }
 
 impl Names {
@@ -29,14 +32,34 @@ impl Names {
     }
 
     pub fn normalise(&mut self, mut answer: Value) -> Value {
-        self.walk(&mut answer, "", false);
+        self.walk(&mut answer, "");
         answer
     }
 
-    fn walk(&mut self, value: &mut Value, key: &str, list: bool) {
+    fn walk(&mut self, value: &mut Value, key: &str) {
         match value {
             Value::Object(map) => {
                 let list = map.contains_key("items") || map.get("kind").is_some_and(|kind| kind == "Table");
+                let version =
+                    map.get_mut("metadata").and_then(|metadata| metadata.get_mut("resourceVersion"));
+                if list && let Some(version) = version {
+                    // Other things happen on a real server between two requests.
+                    *version = LIST_VERSION.into();
+                }
+                let mark =
+                    map.get("annotations").is_some_and(|a| a.get("k8s.io/initial-events-end").is_some());
+                if mark {
+                    map.insert("resourceVersion".to_owned(), LIST_VERSION.into());
+                }
+                // Annotations that hold JSON are compared as JSON: Go and we order its keys differently.
+                if key == "annotations" {
+                    for value in map.values_mut() {
+                        let text = value.as_str().filter(|text| text.starts_with(['{', '[']));
+                        if let Some(json) = text.and_then(|text| serde_json::from_str(text).ok()) {
+                            *value = json;
+                        }
+                    }
+                }
                 let generated = map.get("generateName").is_some();
                 // In an order of their own, so that places agree whatever order the two write in.
                 let mut keys: Vec<String> = map.keys().cloned().collect();
@@ -44,25 +67,15 @@ impl Names {
                 for key in keys {
                     if generated && key == "name" {
                         map.insert(key, "<generated>".into());
-                        continue;
+                    } else if let Some(value) = map.get_mut(&key) {
+                        self.walk(value, &key);
                     }
-                    if let Some(value) = map.get_mut(&key) {
-                        self.walk(value, &key, list && key == "metadata" || list && key == "resourceVersion");
-                    }
-                }
-                let mark = map.get("annotations").is_some_and(|a| a.get("k8s.io/initial-events-end").is_some());
-                if mark {
-                    map.insert("resourceVersion".to_owned(), "<list version>".into());
-                }
-                if list && let Some(version) = map.get_mut("metadata").and_then(|m| m.get_mut("resourceVersion")) {
-                    // Other things happen on a real server between two requests.
-                    *version = "<list version>".into();
                 }
             }
-            Value::Array(items) => items.iter_mut().for_each(|item| self.walk(item, key, false)),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.walk(item, key)),
             Value::String(text) => {
                 let kind = match key {
-                    "resourceVersion" if list => return,
+                    "resourceVersion" if text == LIST_VERSION => return,
                     "resourceVersion" => "version",
                     "uid" if !text.is_empty() => "uid",
                     "continue" => {

@@ -13,6 +13,8 @@ use crate::script::Step;
 pub struct Peer {
     admin: Client,
     alice: Client,
+    /// In scripts `{alice}`, in answers as well.
+    token: String,
 }
 
 /// An answer as JSON: `{"code", "type", "retryAfter", "body" | "frames"}`.
@@ -22,8 +24,10 @@ async fn client(kubeconfig: &str, token: Option<&str>) -> Client {
     let kubeconfig = Kubeconfig::from_yaml(kubeconfig).unwrap();
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
     if let Some(token) = token {
-        config.auth_info =
-            kube::config::AuthInfo { token: Some(token.to_owned().into()), ..kube::config::AuthInfo::default() };
+        config.auth_info = kube::config::AuthInfo {
+            token: Some(token.to_owned().into()),
+            ..kube::config::AuthInfo::default()
+        };
     }
     config.proxy_url = None;
     config.default_retry = false;
@@ -32,11 +36,15 @@ async fn client(kubeconfig: &str, token: Option<&str>) -> Client {
 
 impl Peer {
     pub async fn new(kubeconfig: &str, alice: &str) -> Self {
-        Self { admin: client(kubeconfig, None).await, alice: client(kubeconfig, Some(alice)).await }
+        Self {
+            admin: client(kubeconfig, None).await,
+            alice: client(kubeconfig, Some(alice)).await,
+            token: alice.to_owned(),
+        }
     }
 
     pub async fn run(&self, steps: &[Step]) -> Vec<Answer> {
-        let mut kept = BTreeMap::new();
+        let mut kept = BTreeMap::from([("{alice}".to_owned(), self.token.clone())]);
         let mut answers = Vec::new();
         for step in steps {
             let answer = self.send(step, &kept).await;
@@ -51,7 +59,8 @@ impl Peer {
     }
 
     async fn send(&self, step: &Step, kept: &BTreeMap<String, String>) -> Answer {
-        let fill = |text: &str| kept.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value));
+        let fill =
+            |text: &str| kept.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value));
         let mut request = Request::builder().method(step.method).uri(fill(&step.path));
         for (name, value) in &step.headers {
             request = request.header(*name, value);
@@ -66,7 +75,7 @@ impl Peer {
             "cacheControl": header("cache-control"),
         });
         let bytes = response.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let text = String::from_utf8_lossy(&bytes).replace(&self.token, "{alice}");
         let watches = step.path.contains("watch=true") && answer["code"] == 200;
         if watches {
             let frames = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());

@@ -99,7 +99,7 @@ impl Step {
         self
     }
 
-    pub fn as_alice(mut self) -> Self {
+    pub fn by_alice(mut self) -> Self {
         self.alice = true;
         self
     }

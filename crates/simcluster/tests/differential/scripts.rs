@@ -19,6 +19,12 @@ pub fn all() -> Vec<(&'static str, Vec<Step>)> {
         ("namespaces", namespaces()),
         ("custom", custom()),
         ("kinds", kinds()),
+        ("strategic", strategic_merges()),
+        ("scale", scales()),
+        ("access", access()),
+        ("apply", applies()),
+        ("reviews", reviews()),
+        ("autoscalers", autoscalers()),
     ]
 }
 
@@ -41,7 +47,14 @@ fn discovery() -> Vec<Step> {
         get("/api/v1/foos"),
         get("/apis/nope/v1/foos"),
     ];
-    for path in ["apps/v1", "batch/v1", "autoscaling/v2", "rbac.authorization.k8s.io/v1", "networking.k8s.io/v1", "apiextensions.k8s.io/v1"] {
+    for path in [
+        "apps/v1",
+        "batch/v1",
+        "autoscaling/v2",
+        "rbac.authorization.k8s.io/v1",
+        "networking.k8s.io/v1",
+        "apiextensions.k8s.io/v1",
+    ] {
         steps.push(get(format!("/apis/{path}")));
     }
     steps
@@ -53,15 +66,22 @@ fn objects() -> Vec<Step> {
         post(MAPS, map.clone()),
         get(format!("{MAPS}/o")),
         get(format!("{MAPS}/o")).accept("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"),
-        get(format!("{MAPS}?fieldSelector=metadata.name=o")).accept("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"),
+        get(format!("{MAPS}?fieldSelector=metadata.name=o"))
+            .accept("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"),
         put(format!("{MAPS}/o"), map.clone()),
         put(format!("{MAPS}/o"), json!({"metadata": {"name": "o"}, "data": {"k": "w"}})),
         post(format!("{MAPS}?dryRun=All"), json!({"metadata": {"name": "dry"}})),
         get(format!("{MAPS}/dry")),
         post(MAPS, json!({"metadata": {"generateName": "g-"}, "data": {"a": null, "b": ""}})),
-        post(MAPS, json!({"metadata": {"name": "empty", "labels": {}, "annotations": null}, "data": {}, "immutable": false})),
+        post(
+            MAPS,
+            json!({"metadata": {"name": "empty", "labels": {}, "annotations": null}, "data": {}, "immutable": false}),
+        ),
         delete(format!("{MAPS}/empty")),
-        delete_with(format!("{MAPS}/o"), json!({"preconditions": {"uid": "00000000-0000-4000-8000-000000000000"}})),
+        delete_with(
+            format!("{MAPS}/o"),
+            json!({"preconditions": {"uid": "00000000-0000-4000-8000-000000000000"}}),
+        ),
         delete_with(format!("{MAPS}/o"), json!({"preconditions": {"resourceVersion": "1"}})),
         delete(format!("{MAPS}?labelSelector=none=none")),
         delete(format!("{MAPS}/o")),
@@ -85,7 +105,10 @@ fn refusals() -> Vec<Step> {
         post(MAPS, json!({"metadata": {"name": "z", "finalizers": ["x"]}})),
         post(MAPS, json!({"metadata": {"name": "z", "ownerReferences": [{"name": "x"}]}})),
         post(MAPS, json!({"metadata": {"name": "z", "resourceVersion": "5"}})),
-        post(format!("{MAPS}?fieldValidation=Strict"), json!({"metadata": {"name": "z", "foo": 1}, "bar": 2})),
+        post(
+            format!("{MAPS}?fieldValidation=Strict"),
+            json!({"metadata": {"name": "z", "foo": 1}, "bar": 2}),
+        ),
         post("/api/v1/namespaces/nowhere/configmaps", json!({"metadata": {"name": "z"}})),
         post(MAPS, json!({})).raw("{bad"),
         post(MAPS, json!({})).raw("[]"),
@@ -134,14 +157,27 @@ fn refusals() -> Vec<Step> {
 
 fn lists() -> Vec<Step> {
     let mut steps = Vec::new();
-    for (name, tier, n) in [("l1", "a", "1"), ("l2", "b", "5"), ("l3", "a", "9"), ("l-4", "c", "3"), ("l.5", "a", "2")] {
+    for (name, tier, n) in
+        [("l1", "a", "1"), ("l2", "b", "5"), ("l3", "a", "9"), ("l-4", "c", "3"), ("l.5", "a", "2")]
+    {
         steps.push(
-            post(MAPS, json!({"metadata": {"name": name, "labels": {"tier": tier, "n": n}}})).keep("rv", "/metadata/resourceVersion"),
+            post(MAPS, json!({"metadata": {"name": name, "labels": {"tier": tier, "n": n}}}))
+                .keep("rv", "/metadata/resourceVersion"),
         );
     }
     let one = json!({"metadata": {"name": "elsewhere", "labels": {"tier": "a"}}});
     steps.push(post("/api/v1/namespaces/kube-public/configmaps", one));
-    for query in ["tier=a", "tier!=a", "tier%20in%20(a,b)", "tier%20notin%20(a)", "!tier", "tier", "n%3E2,n%3C9", "tier=a,n%20in%20(1,2)", "tier%20in%20()"] {
+    for query in [
+        "tier=a",
+        "tier!=a",
+        "tier%20in%20(a,b)",
+        "tier%20notin%20(a)",
+        "!tier",
+        "tier",
+        "n%3E2,n%3C9",
+        "tier=a,n%20in%20(1,2)",
+        "tier%20in%20()",
+    ] {
         steps.push(get(format!("{MAPS}?labelSelector={query}")));
     }
     steps.extend([
@@ -157,7 +193,8 @@ fn lists() -> Vec<Step> {
         get(format!("{MAPS}?limit=1&labelSelector=tier=a")).keep("d", "/metadata/continue"),
         get(format!("{MAPS}?limit=1&labelSelector=tier=a&continue={{d}}")),
         get(format!("{MAPS}?resourceVersion={{rv}}&resourceVersionMatch=Exact")),
-        get(format!("{MAPS}?resourceVersion={{rv}}&resourceVersionMatch=Exact&limit=1")).keep("e", "/metadata/continue"),
+        get(format!("{MAPS}?resourceVersion={{rv}}&resourceVersionMatch=Exact&limit=1"))
+            .keep("e", "/metadata/continue"),
         get(format!("{MAPS}?limit=1&continue={{e}}")),
         get(format!("{MAPS}?resourceVersion={{rv}}&resourceVersionMatch=NotOlderThan&limit=1")),
         get(format!("{MAPS}?resourceVersion={{rv}}&limit=1")),
@@ -189,12 +226,22 @@ fn watches() -> Vec<Step> {
         watch(&format!("{MAPS}/w1?resourceVersion={{rv}}")),
         watch(MAPS),
         watch(&format!("{MAPS}?resourceVersion=0")),
-        watch(&format!("{MAPS}?sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true")),
-        watch(&format!("{MAPS}?sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&resourceVersion={{rv}}&labelSelector=on=yes")),
+        watch(&format!(
+            "{MAPS}?sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
+        )),
+        watch(&format!(
+            "{MAPS}?sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&resourceVersion={{rv}}&labelSelector=on=yes"
+        )),
         watch(&format!("{MAPS}?sendInitialEvents=true&resourceVersionMatch=NotOlderThan")),
-        watch(&format!("{MAPS}?sendInitialEvents=false&resourceVersionMatch=NotOlderThan&resourceVersion={{rv}}")),
-        watch(&format!("{MAPS}?resourceVersion={{rv}}")).accept("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"),
-        watch(&format!("{MAPS}?sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true")).accept("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"),
+        watch(&format!(
+            "{MAPS}?sendInitialEvents=false&resourceVersionMatch=NotOlderThan&resourceVersion={{rv}}"
+        )),
+        watch(&format!("{MAPS}?resourceVersion={{rv}}"))
+            .accept("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"),
+        watch(&format!(
+            "{MAPS}?sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
+        ))
+        .accept("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"),
         delete(MAPS),
     ]
 }
@@ -202,16 +249,24 @@ fn watches() -> Vec<Step> {
 fn conflicts() -> Vec<Step> {
     let at = format!("{MAPS}/c");
     vec![
-        post(MAPS, json!({"metadata": {"name": "c"}, "data": {"n": "0"}})).keep("rv", "/metadata/resourceVersion"),
-        put(&at, json!({"metadata": {"name": "c", "resourceVersion": "{rv}"}, "data": {"n": "1"}})).keep("rv2", "/metadata/resourceVersion"),
+        post(MAPS, json!({"metadata": {"name": "c"}, "data": {"n": "0"}}))
+            .keep("rv", "/metadata/resourceVersion"),
+        put(&at, json!({"metadata": {"name": "c", "resourceVersion": "{rv}"}, "data": {"n": "1"}}))
+            .keep("rv2", "/metadata/resourceVersion"),
         put(&at, json!({"metadata": {"name": "c", "resourceVersion": "{rv}"}, "data": {"n": "2"}})),
         put(&at, json!({"metadata": {"name": "c"}, "data": {"n": "3"}})),
         put(&at, json!({"metadata": {"name": "c", "resourceVersion": "x"}})),
         put(&at, json!({"metadata": {"name": "c", "uid": "00000000-0000-4000-8000-000000000000"}})),
         merge(&at, json!({"metadata": {"resourceVersion": "{rv2}"}, "data": {"n": "4"}})),
         merge(&at, json!({"metadata": {"uid": "00000000-0000-4000-8000-000000000000"}, "data": {"n": "4"}})),
-        put(&at, json!({"metadata": {"name": "c", "creationTimestamp": "2001-01-01T00:00:00Z", "generation": 7}, "data": {"n": "3"}})),
-        put(&at, json!({"metadata": {"name": "c", "deletionTimestamp": "2001-01-01T00:00:00Z"}, "data": {"n": "3"}})),
+        put(
+            &at,
+            json!({"metadata": {"name": "c", "creationTimestamp": "2001-01-01T00:00:00Z", "generation": 7}, "data": {"n": "3"}}),
+        ),
+        put(
+            &at,
+            json!({"metadata": {"name": "c", "deletionTimestamp": "2001-01-01T00:00:00Z"}, "data": {"n": "3"}}),
+        ),
         merge(&at, json!({"immutable": true})),
         merge(&at, json!({"data": {"n": "9"}})),
         merge(&at, json!({"immutable": false})),
@@ -231,7 +286,10 @@ fn patches() -> Vec<Step> {
         merge(&at, json!({})).raw("{nope"),
         merge(&at, json!({"data": null})),
         json_patch(&at, json!([{"op": "add", "path": "/data", "value": {"x": "1"}}])),
-        json_patch(&at, json!([{"op": "test", "path": "/data/x", "value": "1"}, {"op": "replace", "path": "/data/x", "value": "2"}])),
+        json_patch(
+            &at,
+            json!([{"op": "test", "path": "/data/x", "value": "1"}, {"op": "replace", "path": "/data/x", "value": "2"}]),
+        ),
         json_patch(&at, json!([{"op": "test", "path": "/data/x", "value": "1"}])),
         json_patch(&at, json!([{"op": "remove", "path": "/data/nope"}])),
         json_patch(&at, json!([{"op": "move", "from": "/data/x", "path": "/data/y"}])),
@@ -265,7 +323,10 @@ fn finalizers() -> Vec<Step> {
         merge(format!("{MAPS}/g"), json!({"metadata": {"finalizers": null}})),
         post(MAPS, json!({"metadata": {"name": "h"}})),
         delete_with(format!("{MAPS}/h"), json!({"propagationPolicy": "Nope"})),
-        delete_with(format!("{MAPS}/h"), json!({"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0})),
+        delete_with(
+            format!("{MAPS}/h"),
+            json!({"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0}),
+        ),
     ]
 }
 
@@ -279,7 +340,10 @@ fn namespaces() -> Vec<Step> {
         delete("/api/v1/namespaces/team"),
         get("/api/v1/namespaces/team"),
         post("/api/v1/namespaces/team/configmaps", json!({"metadata": {"name": "late"}})),
-        put("/api/v1/namespaces/team/finalize", json!({"metadata": {"name": "team"}, "spec": {"finalizers": []}})),
+        put(
+            "/api/v1/namespaces/team/finalize",
+            json!({"metadata": {"name": "team"}, "spec": {"finalizers": []}}),
+        ),
         get("/api/v1/namespaces/team"),
     ]
 }
@@ -341,31 +405,97 @@ fn kinds() -> Vec<Step> {
     let selector = json!({"matchLabels": {"app": "x"}});
     let mut steps = Vec::new();
     for (path, body) in [
-        ("/api/v1/namespaces/default/pods".to_owned(), json!({"metadata": {"name": "k"}, "spec": template["spec"]})),
-        ("/apis/apps/v1/namespaces/default/deployments".to_owned(), json!({"metadata": {"name": "k"}, "spec": {"selector": selector, "template": template}})),
-        ("/apis/apps/v1/namespaces/default/statefulsets".to_owned(), json!({"metadata": {"name": "k"}, "spec": {"serviceName": "k", "selector": selector, "template": template}})),
-        ("/apis/apps/v1/namespaces/default/daemonsets".to_owned(), json!({"metadata": {"name": "k"}, "spec": {"selector": selector, "template": template}})),
-        ("/apis/apps/v1/namespaces/default/replicasets".to_owned(), json!({"metadata": {"name": "k"}, "spec": {"replicas": 2, "selector": selector, "template": template}})),
-        ("/apis/batch/v1/namespaces/default/cronjobs".to_owned(), json!({"metadata": {"name": "k"}, "spec": {"schedule": "* * * * *", "jobTemplate": {"spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "busybox:1"}]}}}}}})),
+        (
+            "/api/v1/namespaces/default/pods".to_owned(),
+            json!({"metadata": {"name": "k"}, "spec": template["spec"]}),
+        ),
+        (
+            "/apis/apps/v1/namespaces/default/deployments".to_owned(),
+            json!({"metadata": {"name": "k"}, "spec": {"selector": selector, "template": template}}),
+        ),
+        (
+            "/apis/apps/v1/namespaces/default/statefulsets".to_owned(),
+            json!({"metadata": {"name": "k"}, "spec": {"serviceName": "k", "selector": selector, "template": template}}),
+        ),
+        (
+            "/apis/apps/v1/namespaces/default/daemonsets".to_owned(),
+            json!({"metadata": {"name": "k"}, "spec": {"selector": selector, "template": template}}),
+        ),
+        (
+            "/apis/apps/v1/namespaces/default/replicasets".to_owned(),
+            json!({"metadata": {"name": "k"}, "spec": {"replicas": 2, "selector": selector, "template": template}}),
+        ),
+        (
+            "/apis/batch/v1/namespaces/default/cronjobs".to_owned(),
+            json!({"metadata": {"name": "k"}, "spec": {"schedule": "* * * * *", "jobTemplate": {"spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "busybox:1"}]}}}}}}),
+        ),
         (format!("{ns}/secrets"), json!({"metadata": {"name": "k"}, "stringData": {"a": "b"}})),
         (format!("{ns}/serviceaccounts"), json!({"metadata": {"name": "k"}})),
-        (format!("{ns}/persistentvolumeclaims"), json!({"metadata": {"name": "k"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1024Mi"}}}})),
-        ("/api/v1/persistentvolumes".to_owned(), json!({"metadata": {"name": "k"}, "spec": {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}, "hostPath": {"path": "/x"}}})),
+        (
+            format!("{ns}/persistentvolumeclaims"),
+            json!({"metadata": {"name": "k"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1024Mi"}}}}),
+        ),
+        (
+            "/api/v1/persistentvolumes".to_owned(),
+            json!({"metadata": {"name": "k"}, "spec": {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}, "hostPath": {"path": "/x"}}}),
+        ),
         ("/api/v1/nodes".to_owned(), json!({"metadata": {"name": "k"}})),
-        (format!("{ns}/endpoints"), json!({"metadata": {"name": "k"}, "subsets": [{"addresses": [{"ip": "1.2.3.4"}], "ports": [{"port": 80}]}]})),
-        (format!("{ns}/resourcequotas"), json!({"metadata": {"name": "k"}, "spec": {"hard": {"pods": "1000"}}})),
-        (format!("{ns}/events"), json!({"metadata": {"name": "k"}, "involvedObject": {"kind": "Pod", "name": "k", "namespace": "default"}, "reason": "Why", "message": "m", "type": "Normal", "source": {"component": "test"}})),
-        ("/apis/networking.k8s.io/v1/namespaces/default/ingresses".to_owned(), json!({"metadata": {"name": "k"}, "spec": {"rules": [{"host": "a.b", "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": {"service": {"name": "s", "port": {"number": 80}}}}]}}]}})),
-        ("/apis/networking.k8s.io/v1/namespaces/default/networkpolicies".to_owned(), json!({"metadata": {"name": "k"}, "spec": {"podSelector": {}, "ingress": [{"ports": [{"port": 80}]}]}})),
-        ("/apis/networking.k8s.io/v1/ingressclasses".to_owned(), json!({"metadata": {"name": "k"}, "spec": {"controller": "a.b/c"}})),
-        ("/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles".to_owned(), json!({"metadata": {"name": "k"}, "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]})),
-        ("/apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings".to_owned(), json!({"metadata": {"name": "k"}, "roleRef": {"kind": "Role", "name": "k"}, "subjects": [{"kind": "User", "name": "bob"}]})),
-        ("/apis/policy/v1/namespaces/default/poddisruptionbudgets".to_owned(), json!({"metadata": {"name": "k"}, "spec": {"minAvailable": 1, "selector": selector}})),
-        ("/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers".to_owned(), json!({"metadata": {"name": "k"}, "spec": {"maxReplicas": 5, "scaleTargetRef": {"kind": "Deployment", "name": "k", "apiVersion": "apps/v1"}, "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}}]}})),
-        ("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices".to_owned(), json!({"metadata": {"name": "k"}, "addressType": "IPv4", "endpoints": [{"addresses": ["1.2.3.4"]}], "ports": [{"port": 80}]})),
-        ("/apis/storage.k8s.io/v1/storageclasses".to_owned(), json!({"metadata": {"name": "k"}, "provisioner": "a.b/c"})),
-        ("/apis/scheduling.k8s.io/v1/priorityclasses".to_owned(), json!({"metadata": {"name": "k"}, "value": 7})),
-        ("/apis/coordination.k8s.io/v1/namespaces/default/leases".to_owned(), json!({"metadata": {"name": "k"}, "spec": {"holderIdentity": "me", "renewTime": "2026-01-01T00:00:00.000000Z"}})),
+        (
+            format!("{ns}/endpoints"),
+            json!({"metadata": {"name": "k"}, "subsets": [{"addresses": [{"ip": "1.2.3.4"}], "ports": [{"port": 80}]}]}),
+        ),
+        (
+            format!("{ns}/resourcequotas"),
+            json!({"metadata": {"name": "k"}, "spec": {"hard": {"pods": "1000"}}}),
+        ),
+        (
+            format!("{ns}/events"),
+            json!({"metadata": {"name": "k"}, "involvedObject": {"kind": "Pod", "name": "k", "namespace": "default"}, "reason": "Why", "message": "m", "type": "Normal", "source": {"component": "test"}}),
+        ),
+        (
+            "/apis/networking.k8s.io/v1/namespaces/default/ingresses".to_owned(),
+            json!({"metadata": {"name": "k"}, "spec": {"rules": [{"host": "a.b", "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": {"service": {"name": "s", "port": {"number": 80}}}}]}}]}}),
+        ),
+        (
+            "/apis/networking.k8s.io/v1/namespaces/default/networkpolicies".to_owned(),
+            json!({"metadata": {"name": "k"}, "spec": {"podSelector": {}, "ingress": [{"ports": [{"port": 80}]}]}}),
+        ),
+        (
+            "/apis/networking.k8s.io/v1/ingressclasses".to_owned(),
+            json!({"metadata": {"name": "k"}, "spec": {"controller": "a.b/c"}}),
+        ),
+        (
+            "/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles".to_owned(),
+            json!({"metadata": {"name": "k"}, "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]}),
+        ),
+        (
+            "/apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings".to_owned(),
+            json!({"metadata": {"name": "k"}, "roleRef": {"kind": "Role", "name": "k"}, "subjects": [{"kind": "User", "name": "bob"}]}),
+        ),
+        (
+            "/apis/policy/v1/namespaces/default/poddisruptionbudgets".to_owned(),
+            json!({"metadata": {"name": "k"}, "spec": {"minAvailable": 1, "selector": selector}}),
+        ),
+        (
+            "/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers".to_owned(),
+            json!({"metadata": {"name": "k"}, "spec": {"maxReplicas": 5, "scaleTargetRef": {"kind": "Deployment", "name": "k", "apiVersion": "apps/v1"}, "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}}]}}),
+        ),
+        (
+            "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices".to_owned(),
+            json!({"metadata": {"name": "k"}, "addressType": "IPv4", "endpoints": [{"addresses": ["1.2.3.4"]}], "ports": [{"port": 80}]}),
+        ),
+        (
+            "/apis/storage.k8s.io/v1/storageclasses".to_owned(),
+            json!({"metadata": {"name": "k"}, "provisioner": "a.b/c"}),
+        ),
+        (
+            "/apis/scheduling.k8s.io/v1/priorityclasses".to_owned(),
+            json!({"metadata": {"name": "k"}, "value": 7}),
+        ),
+        (
+            "/apis/coordination.k8s.io/v1/namespaces/default/leases".to_owned(),
+            json!({"metadata": {"name": "k"}, "spec": {"holderIdentity": "me", "renewTime": "2026-01-01T00:00:00.000000Z"}}),
+        ),
     ] {
         steps.push(post(&path, body));
         steps.push(get(format!("{path}/k")));
@@ -374,4 +504,204 @@ fn kinds() -> Vec<Step> {
         steps.push(delete(format!("{path}/k")));
     }
     steps
+}
+
+fn deployment() -> serde_json::Value {
+    json!({"metadata": {"name": "d", "labels": {"a": "1"}}, "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "x"}}, "template": {"metadata": {"labels": {"app": "x"}}, "spec": {"containers": [{"name": "c", "image": "nginx:1", "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]}]}}}})
+}
+
+const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/default/deployments";
+
+fn strategic_merges() -> Vec<Step> {
+    let at = format!("{DEPLOYMENTS}/d");
+    let containers =
+        |items: serde_json::Value| json!({"spec": {"template": {"spec": {"containers": items}}}});
+    vec![
+        post(DEPLOYMENTS, deployment()),
+        strategic(&at, containers(json!([{"name": "c", "image": "nginx:2"}]))),
+        strategic(&at, containers(json!([{"name": "side", "image": "s:1"}]))),
+        strategic(
+            &at,
+            containers(
+                json!([{"name": "c", "env": [{"name": "B", "value": "3"}, {"name": "C", "value": "4"}]}]),
+            ),
+        ),
+        strategic(&at, containers(json!([{"name": "c", "env": [{"name": "A", "$patch": "delete"}]}]))),
+        strategic(&at, containers(json!([{"name": "side", "$patch": "delete"}]))),
+        strategic(&at, containers(json!([{"$patch": "replace"}, {"name": "only", "image": "o:1"}]))),
+        strategic(&at, json!({"metadata": {"labels": {"a": null, "b": "2"}, "annotations": {"n": "1"}}})),
+        strategic(&at, json!({"metadata": {"finalizers": ["x.y/z"]}})),
+        strategic(&at, json!({"metadata": {"finalizers": ["x.y/w"]}})),
+        strategic(&at, json!({"metadata": {"$deleteFromPrimitiveList/finalizers": ["x.y/z", "x.y/w"]}})),
+        strategic(&at, json!({"spec": {"strategy": {"$retainKeys": ["type"], "type": "Recreate"}}})),
+        strategic(&at, json!({"spec": {"selector": {"matchLabels": {"app": "y"}}}})),
+        strategic(&at, json!({"spec": {"replicas": "many"}})),
+        strategic(
+            format!("{at}/status"),
+            json!({"status": {"replicas": 2, "conditions": [{"type": "Available", "status": "True"}]}, "spec": {"replicas": 9}}),
+        ),
+        strategic(
+            format!("{at}/status"),
+            json!({"status": {"conditions": [{"type": "Progressing", "status": "True"}]}}),
+        ),
+        get(&at),
+        delete(&at),
+    ]
+}
+
+fn scales() -> Vec<Step> {
+    let at = format!("{DEPLOYMENTS}/d");
+    vec![
+        post(DEPLOYMENTS, deployment()),
+        get(format!("{at}/scale")).keep("rv", "/metadata/resourceVersion"),
+        put(
+            format!("{at}/scale"),
+            json!({"metadata": {"name": "d", "namespace": "default", "resourceVersion": "{rv}"}, "spec": {"replicas": 5}}),
+        ),
+        put(
+            format!("{at}/scale"),
+            json!({"metadata": {"name": "d", "namespace": "default", "resourceVersion": "{rv}"}, "spec": {"replicas": 6}}),
+        ),
+        merge(format!("{at}/scale"), json!({"spec": {"replicas": 3}})),
+        get(&at),
+        get(format!("{DEPLOYMENTS}/nope/scale")),
+        delete(&at),
+    ]
+}
+
+fn access() -> Vec<Step> {
+    let rbac = "/apis/rbac.authorization.k8s.io/v1";
+    let review = |verb: &str, resource: &str, namespace: &str| json!({"spec": {"resourceAttributes": {"verb": verb, "resource": resource, "namespace": namespace}}});
+    let reviews = "/apis/authorization.k8s.io/v1";
+    let of_alice = |verb: &str| json!({"spec": {"user": "alice", "groups": ["devs", "system:authenticated"], "resourceAttributes": {"verb": verb, "resource": "pods", "namespace": "default"}}});
+    vec![
+        get("/api/v1/pods").by_alice(),
+        get("/api/v1/namespaces/default/pods/x").by_alice(),
+        get("/apis/apps/v1/namespaces/default/deployments").by_alice(),
+        post(MAPS, json!({"metadata": {"name": "x"}})).by_alice(),
+        delete(format!("{MAPS}/x")).by_alice(),
+        get("/api/v1/nodes/n/status").by_alice(),
+        get("/metrics").by_alice(),
+        get("/version").by_alice(),
+        post(format!("{reviews}/selfsubjectaccessreviews"), review("list", "pods", "default")).by_alice(),
+        post(
+            format!("{rbac}/namespaces/default/roles"),
+            json!({"metadata": {"name": "reader"}, "rules": [{"apiGroups": [""], "resources": ["pods", "pods/log"], "verbs": ["get", "list"]}]}),
+        ),
+        post(
+            format!("{rbac}/namespaces/default/rolebindings"),
+            json!({"metadata": {"name": "reads"}, "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"}, "subjects": [{"kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": "devs"}]}),
+        ),
+        get("/api/v1/namespaces/default/pods").by_alice(),
+        get("/api/v1/pods").by_alice(),
+        post(format!("{reviews}/selfsubjectaccessreviews"), review("list", "pods", "default")).by_alice(),
+        post(format!("{reviews}/selfsubjectaccessreviews"), review("delete", "pods", "default")).by_alice(),
+        post(format!("{reviews}/selfsubjectaccessreviews"), review("list", "pods", "")),
+        post(format!("{reviews}/subjectaccessreviews"), of_alice("get")),
+        post(format!("{reviews}/subjectaccessreviews"), of_alice("patch")),
+        post("/apis/authentication.k8s.io/v1/selfsubjectreviews", json!({})).by_alice(),
+        delete(format!("{rbac}/namespaces/default/rolebindings/reads")),
+        delete(format!("{rbac}/namespaces/default/roles/reader")),
+    ]
+}
+
+fn applies() -> Vec<Step> {
+    let at = |manager: &str| format!("{MAPS}/ap?fieldManager={manager}");
+    let map = |data: serde_json::Value| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ap", "labels": {"l": "1"}}, "data": data});
+    vec![
+        apply(at("one"), map(json!({"a": "1", "b": "1"}))),
+        apply(at("one"), map(json!({"a": "1", "b": "1"}))),
+        apply(
+            at("two"),
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ap"}, "data": {"c": "2"}}),
+        ),
+        apply(
+            at("two"),
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ap"}, "data": {"a": "2"}}),
+        ),
+        apply(
+            format!("{}&force=true", at("two")),
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ap"}, "data": {"a": "2"}}),
+        ),
+        apply(at("one"), map(json!({"b": "1"}))),
+        apply(at("one"), map(json!({"d": "1"}))),
+        apply(format!("{MAPS}/ap"), map(json!({"d": "1"}))),
+        delete(format!("{MAPS}/ap")),
+    ]
+}
+
+fn reviews() -> Vec<Step> {
+    let rbac = "/apis/rbac.authorization.k8s.io/v1";
+    let rules = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews";
+    let tokens = "/apis/authentication.k8s.io/v1/tokenreviews";
+    let role = json!({"metadata": {"name": "some"}, "rules": [
+        {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"], "resourceNames": ["d"]},
+        {"apiGroups": [""], "resources": ["pods", "pods/log"], "verbs": ["get", "list"]},
+    ]});
+    let binding = json!({"metadata": {"name": "some"}, "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "some"}, "subjects": [{"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "alice"}]});
+    vec![
+        post(tokens, json!({"spec": {"token": "{alice}"}})),
+        post(tokens, json!({"spec": {"token": "nobody's"}})),
+        post(tokens, json!({"spec": {"token": ""}})),
+        post(tokens, json!({"spec": {}})),
+        post(tokens, json!({"spec": {"token": "{alice}"}})).by_alice(),
+        post(rules, json!({"spec": {"namespace": "default"}})).by_alice(),
+        post(format!("{rbac}/namespaces/default/roles"), role),
+        post(format!("{rbac}/namespaces/default/rolebindings"), binding),
+        post(rules, json!({"spec": {"namespace": "default"}})).by_alice(),
+        post(rules, json!({"spec": {"namespace": "kube-system"}})).by_alice(),
+        post(rules, json!({"spec": {}})).by_alice(),
+        post(rules, json!({"spec": {"namespace": "default"}})),
+        delete(format!("{rbac}/namespaces/default/rolebindings/some")),
+        delete(format!("{rbac}/namespaces/default/roles/some")),
+    ]
+}
+
+/// One object in two forms: what v2 can say and v1 can't goes into annotations.
+fn autoscalers() -> Vec<Step> {
+    let (old, new) = ("/apis/autoscaling/v1", "/apis/autoscaling/v2");
+    let at =
+        |version: &str, name: &str| format!("{version}/namespaces/default/horizontalpodautoscalers/{name}");
+    let all = |version: &str| format!("{version}/namespaces/default/horizontalpodautoscalers");
+    let target = json!({"kind": "Deployment", "name": "k", "apiVersion": "apps/v1"});
+    let cpu = json!({"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}}});
+    let memory = json!({"type": "Resource", "resource": {"name": "memory", "target": {"type": "AverageValue", "averageValue": "1Gi"}}});
+    let status = json!({"currentReplicas": 2, "desiredReplicas": 3, "currentMetrics": [{"type": "Resource", "resource": {"name": "cpu", "current": {"averageUtilization": 55, "averageValue": "100m"}}}]});
+    vec![
+        post(
+            all(old),
+            json!({"metadata": {"name": "o"}, "spec": {"maxReplicas": 3, "scaleTargetRef": target, "targetCPUUtilizationPercentage": 60}}),
+        ),
+        get(at(new, "o")),
+        post(
+            all(old),
+            json!({"metadata": {"name": "p"}, "spec": {"maxReplicas": 3, "scaleTargetRef": target}}),
+        ),
+        get(at(new, "p")),
+        post(
+            all(new),
+            json!({"metadata": {"name": "n"}, "spec": {"minReplicas": 2, "maxReplicas": 5, "scaleTargetRef": target, "metrics": [cpu]}}),
+        ),
+        get(at(old, "n")),
+        merge(at(old, "n"), json!({"spec": {"targetCPUUtilizationPercentage": 40}})),
+        get(at(new, "n")),
+        merge(format!("{}/status", at(new, "n")), json!({"status": status})),
+        get(at(old, "n")),
+        post(
+            all(new),
+            json!({"metadata": {"name": "m"}, "spec": {"maxReplicas": 5, "scaleTargetRef": target, "metrics": [memory, cpu]}}),
+        ),
+        get(at(old, "m")),
+        merge(at(old, "m"), json!({"spec": {"maxReplicas": 6}})),
+        get(at(new, "m")),
+        post(
+            all(new),
+            json!({"metadata": {"name": "b"}, "spec": {"maxReplicas": 5, "scaleTargetRef": target, "behavior": {"scaleDown": {"stabilizationWindowSeconds": 60}}}}),
+        ),
+        get(at(old, "b")),
+        get(format!("{}?fieldSelector=metadata.name=n", all(old))),
+        get(all(new)),
+        delete(at(old, "o")),
+        delete(all(new)),
+    ]
 }

@@ -1,7 +1,9 @@
 //! The two places where one object is served in two forms: events of the core group and of `events.k8s.io`, and
 //! autoscalers of v1 and v2. Everything else differs between versions in `apiVersion` alone.
 
-use serde_json::{Value, json};
+mod autoscaler;
+
+use serde_json::Value;
 
 use crate::resources::Resource;
 
@@ -33,22 +35,7 @@ pub(crate) fn to_storage(resource: &Resource, value: &mut Value) {
     if is_new_event(resource) {
         rename(value, |(new, old)| (new, old));
     } else if is_old_autoscaler(resource) {
-        let Some(spec) = value["spec"].as_object_mut() else { return };
-        if let Some(percent) = spec.remove("targetCPUUtilizationPercentage") {
-            let target = json!({"type": "Utilization", "averageUtilization": percent});
-            spec.insert(
-                "metrics".to_owned(),
-                json!([{"type": "Resource", "resource": {"name": "cpu", "target": target}}]),
-            );
-        }
-        let Some(status) = value["status"].as_object_mut() else { return };
-        if let Some(percent) = status.remove("currentCPUUtilizationPercentage") {
-            let current = json!({"averageUtilization": percent});
-            status.insert(
-                "currentMetrics".to_owned(),
-                json!([{"type": "Resource", "resource": {"name": "cpu", "current": current}}]),
-            );
-        }
+        autoscaler::to_new(value);
     }
 }
 
@@ -56,23 +43,7 @@ pub(crate) fn from_storage(resource: &Resource, value: &mut Value) {
     if is_new_event(resource) {
         rename(value, |(new, old)| (old, new));
     } else if is_old_autoscaler(resource) {
-        if let Some(spec) = value["spec"].as_object_mut()
-            && let Some(metrics) = spec.remove("metrics")
-        {
-            let percent = &metrics[0]["resource"]["target"]["averageUtilization"];
-            if metrics[0]["resource"]["name"] == "cpu" && percent.is_number() {
-                spec.insert("targetCPUUtilizationPercentage".to_owned(), percent.clone());
-            }
-        }
-        if let Some(status) = value["status"].as_object_mut() {
-            status.remove("conditions");
-            if let Some(metrics) = status.remove("currentMetrics") {
-                let percent = &metrics[0]["resource"]["current"]["averageUtilization"];
-                if metrics[0]["resource"]["name"] == "cpu" && percent.is_number() {
-                    status.insert("currentCPUUtilizationPercentage".to_owned(), percent.clone());
-                }
-            }
-        }
+        autoscaler::to_old(value);
     }
 }
 

@@ -1,0 +1,20 @@
+//! Writes `data/resources.json` and `data/schemas.json` anew, from the pinned server's discovery and OpenAPI, and the Go
+//! sources of its types: `cargo run -p simcluster --example tables`. The test `tables` compares.
+
+#![expect(clippy::print_stdout, reason = "its purpose")]
+
+#[path = "../tests/tables/generate.rs"]
+mod generate;
+#[path = "../tests/tables/go.rs"]
+mod go;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let tables = generate::generate().await?;
+    for (name, text) in [("resources.json", &tables.resources), ("schemas.json", &tables.schemas)] {
+        let path = generate::path(name);
+        std::fs::write(&path, text)?;
+        println!("{} bytes in {}", text.len(), path.display());
+    }
+    Ok(())
+}

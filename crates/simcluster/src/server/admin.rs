@@ -1,0 +1,60 @@
+//! The simulator's own paths, for another process: `/simulator/clusters/<name>/…` with the simulator's token.
+//!
+//! ```text
+//!   GET  faults                 PUT  faults    what goes wrong from now on
+//!   POST snapshot, restore      the state now; back to it, resourceVersions and all
+//!   POST compact                history is forgotten
+//! ```
+
+use http::header::AUTHORIZATION;
+use http::{Method, Request};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use serde_json::json;
+
+use super::Shared;
+use super::answer::{self, Answer};
+use crate::error::ApiError;
+use crate::faults::Faults;
+
+const LIMIT: usize = 64 * 1024;
+
+pub(crate) async fn answer(shared: &Shared, path: &str, request: Request<Incoming>) -> Answer {
+    match serve(shared, path, request).await {
+        Ok(answer) => answer,
+        Err(error) => error.into(),
+    }
+}
+
+async fn serve(shared: &Shared, path: &str, request: Request<Incoming>) -> Result<Answer, ApiError> {
+    let token =
+        request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    if token != Some(&shared.admin_token) {
+        return Err(ApiError::unauthorized());
+    }
+    let mut parts = path.split('/');
+    let (Some(name), Some(what), None) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(ApiError::no_such_resource());
+    };
+    let cluster = shared.cluster(name).ok_or_else(|| ApiError::missing("clusters", "", name))?;
+    match (request.method().clone(), what) {
+        (Method::GET, "faults") => {}
+        (Method::PUT, "faults") => {
+            let body = Limited::new(request.into_body(), LIMIT).collect().await;
+            let body = body.map_err(|error| ApiError::bad_request(error.to_string()))?.to_bytes();
+            let faults: Faults =
+                serde_json::from_slice(&body).map_err(|error| ApiError::bad_request(error.to_string()))?;
+            cluster.set_faults(faults);
+        }
+        (Method::POST, "snapshot") => cluster.keep_snapshot(),
+        (Method::POST, "restore") if cluster.restore_kept() => {}
+        (Method::POST, "restore") => return Err(ApiError::bad_request("there is no snapshot")),
+        (Method::POST, "compact") => cluster.compact(),
+        (_, "faults" | "snapshot" | "restore" | "compact") => return Err(ApiError::method_not_allowed()),
+        _ => return Err(ApiError::no_such_resource()),
+    }
+    Ok(match what {
+        "faults" => answer::json(200, &json!(cluster.faults())),
+        _ => answer::json(200, &json!({"resourceVersion": cluster.revision().to_string()})),
+    })
+}
