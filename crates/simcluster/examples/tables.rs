@@ -1,5 +1,5 @@
-//! Writes `data/resources.json` and `data/schemas.json` anew, from the pinned server's discovery and OpenAPI, and the Go
-//! sources of its types: `cargo run -p simcluster --example tables`. The test `tables` compares.
+//! Writes the tables in `data/` anew, from the pinned server's discovery, OpenAPI and printers, and the Go sources of its
+//! types: `cargo run -p simcluster --example tables`. The test `tables` compares.
 
 #![expect(clippy::print_stdout, reason = "its purpose")]
 
@@ -11,7 +11,12 @@ mod go;
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let tables = generate::generate().await?;
-    for (name, text) in [("resources.json", &tables.resources), ("schemas.json", &tables.schemas)] {
+    let files = [
+        ("resources.json", &tables.resources),
+        ("schemas.json", &tables.schemas),
+        ("columns.json", &tables.columns),
+    ];
+    for (name, text) in files {
         let path = generate::path(name);
         std::fs::write(&path, text)?;
         println!("{} bytes in {}", text.len(), path.display());

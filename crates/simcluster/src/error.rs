@@ -196,6 +196,10 @@ impl ApiError {
         Self { details: Some(Map::new()), ..Self::new(406, "NotAcceptable", message) }
     }
 
+    pub fn no_such_form(accepted: &str) -> Self {
+        Self::new(406, "NotAcceptable", format!("only the following media types are accepted: {accepted}"))
+    }
+
     pub fn too_large(limit: usize) -> Self {
         let message = format!("Request entity too large: limit is {limit}");
         Self { details: Some(Map::new()), ..Self::new(413, "RequestEntityTooLarge", message) }

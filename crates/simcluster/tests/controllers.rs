@@ -119,7 +119,9 @@ async fn kubectl_creates_applies_scales_and_reads() {
         json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": spec});
     std::fs::write(&web, deployment.to_string()).unwrap();
     kubectl(&["create", "-f", web.to_str().unwrap()]);
-    assert!(kubectl(&["get", "deployments"]).contains("web"));
+    let table = kubectl(&["get", "deployments", "-o", "wide"]);
+    assert!(table.starts_with("NAME   READY   UP-TO-DATE   AVAILABLE   AGE"), "{table}");
+    assert!(table.contains("web    0/1     0            0"), "{table}");
     assert!(kubectl(&["scale", "deployment/web", "--replicas=3"]).contains("scaled"));
     kubectl(&["set", "image", "deployment/web", "nginx=nginx:2"]);
     let manifest = dir.path().join("map.json");

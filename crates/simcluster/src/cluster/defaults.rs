@@ -99,7 +99,14 @@ fn always(resource: &Resource, value: &mut Value) {
         "secrets" => secret(value),
         "pods" => pod_defaults::spec(&mut value["spec"]),
         "podtemplates" => pod_defaults::spec(&mut value["template"]["spec"]),
-        "services" => service(value),
+        "services" => {
+            service(value);
+            for ingress in each(&mut value["status"]["loadBalancer"], "ingress") {
+                if ingress.get("ip").is_some() {
+                    fill(ingress, json!({"ipMode": "VIP"}));
+                }
+            }
+        }
         "endpoints" => {
             for subset in each(value, "subsets") {
                 for port in each(subset, "ports") {
@@ -149,6 +156,10 @@ fn always(resource: &Resource, value: &mut Value) {
             pod_defaults::spec(&mut spec["template"]["spec"]);
         }
         "jobs.batch" => {
+            let labels = value["spec"]["template"]["metadata"]["labels"].clone();
+            if labels.is_object() && value["metadata"].get("labels").is_none() {
+                value["metadata"]["labels"] = labels;
+            }
             let spec = &mut value["spec"];
             if spec.get("completions").is_none() && spec.get("parallelism").is_none() {
                 fill(spec, json!({"completions": 1}));
@@ -251,7 +262,8 @@ fn service(value: &mut Value) {
     if kind != "ExternalName" {
         fill(spec, json!({"internalTrafficPolicy": "Cluster"}));
     }
-    if matches!(kind.as_str(), "NodePort" | "LoadBalancer") {
+    let given = spec["externalIPs"].as_array().is_some_and(|ips| !ips.is_empty());
+    if matches!(kind.as_str(), "NodePort" | "LoadBalancer") || kind == "ClusterIP" && given {
         fill(spec, json!({"externalTrafficPolicy": "Cluster"}));
     }
     if kind == "LoadBalancer" {
@@ -269,6 +281,10 @@ fn cluster_ip(value: &mut Value, seed: u64) {
     let address = format!("10.0.{}.{}", (seed >> 8) & 0xff, seed % 254 + 1);
     fill(spec, json!({"clusterIP": address}));
     let address = spec["clusterIP"].clone();
+    if address == "None" && spec["selector"].as_object().is_none_or(Map::is_empty) {
+        // Whoever gives the endpoints himself may give any.
+        fill(spec, json!({"ipFamilies": ["IPv4", "IPv6"], "ipFamilyPolicy": "RequireDualStack"}));
+    }
     fill(spec, json!({"clusterIPs": [address], "ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack"}));
     if matches!(kind.as_str(), "NodePort" | "LoadBalancer") {
         for (index, port) in each(spec, "ports").enumerate() {

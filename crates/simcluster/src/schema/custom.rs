@@ -15,6 +15,8 @@ pub(crate) struct Custom {
     pub has_status: bool,
     /// JSON paths of the scale subresource: spec, status, selector.
     pub scale: Option<(String, String, Option<String>)>,
+    /// `additionalPrinterColumns`.
+    pub columns: Value,
     /// Of `selectableFields`, without the leading dot.
     pub selectable: Vec<String>,
 }
@@ -27,6 +29,7 @@ impl Custom {
         Self {
             node: if raw.is_object() { read_node(&raw, &BTreeMap::new()) } else { Node::Any },
             raw,
+            columns: version["additionalPrinterColumns"].clone(),
             has_status: version["subresources"]["status"].is_object(),
             scale: scale.is_object().then(|| {
                 let selector = scale["labelSelectorPath"].as_str().map(str::to_owned);

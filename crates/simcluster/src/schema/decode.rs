@@ -169,7 +169,10 @@ impl Decoder {
                 Value::Object(map) => map.is_empty() && matches!(field.node, Node::Map(_)),
                 scalar => field.omit_zero && is_zero(scalar),
             };
-            if self.custom || !empty || field.required {
+            if empty && (field.required || field.null) && !self.custom && value.is_array() {
+                // An empty list is none to Go, and one that is always written is null then.
+                out.insert(key, Value::Null);
+            } else if self.custom || !empty || field.required {
                 out.insert(key, value);
             }
         }
@@ -188,7 +191,7 @@ impl Decoder {
                         out.insert(key.clone(), value);
                     }
                 }
-                None if field.null_time && !self.custom => drop(out.insert(key.clone(), Value::Null)),
+                None if field.null && !self.custom => drop(out.insert(key.clone(), Value::Null)),
                 // Go writes a list or map that has no `omitempty` as null.
                 None if field.required
                     && !self.custom

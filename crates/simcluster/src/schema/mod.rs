@@ -2,8 +2,7 @@
 //! which lists are merged by which key.
 //!
 //! `data/schemas.json` is the OpenAPI v3 of a real 1.36 server without descriptions, and what OpenAPI doesn't
-//! tell: `omitZero`, the fields that Go leaves out when they are empty, false or 0, and `nullTimes`, those it writes as
-//! null. One table thus serves decoding (types, unknown fields), strategic merge, apply, and `/openapi/v3` itself. The
+//! tell: `omitZero`, the fields that Go leaves out when they are empty, false or 0, and `nulls`, those it writes as null. One table thus serves decoding (types, unknown fields), strategic merge, apply, and `/openapi/v3` itself. The
 //! example `tables` writes it, the test `tables` compares it with the running server.
 //!
 //! ```text
@@ -73,8 +72,8 @@ pub(crate) struct Field {
     /// Written even when it has no value.
     pub required: bool,
     pub omit_zero: bool,
-    /// A time that is written as null when there is none.
-    pub null_time: bool,
+    /// A time, a list or a map that is written as null when there is none.
+    pub null: bool,
     /// For a strategic merge: how a list is merged.
     pub merge: Option<Merge>,
 }
@@ -101,7 +100,7 @@ pub(crate) struct Schemas {
 struct File {
     definitions: BTreeMap<String, Value>,
     omit_zero: BTreeMap<String, Vec<String>>,
-    null_times: BTreeMap<String, Vec<String>>,
+    nulls: BTreeMap<String, Vec<String>>,
 }
 
 pub(crate) static BUILT_IN: LazyLock<Schemas> = LazyLock::new(|| {
@@ -115,9 +114,9 @@ pub(crate) static BUILT_IN: LazyLock<Schemas> = LazyLock::new(|| {
     for (id, (name, raw)) in file.definitions.iter().enumerate() {
         let omit = file.omit_zero.get(name).unwrap_or(&none);
         let mut structure = read_struct(name, raw, &names, omit);
-        for field in file.null_times.get(name).unwrap_or(&none) {
+        for field in file.nulls.get(name).unwrap_or(&none) {
             if let Some(field) = structure.fields.get_mut(field) {
-                field.null_time = true;
+                field.null = true;
             }
         }
         definitions.push(structure);
@@ -201,7 +200,7 @@ fn read_struct(name: &str, raw: &Value, names: &BTreeMap<String, DefId>, omit: &
             default: schema.get("default").cloned(),
             required: required.contains(&field.as_str()),
             omit_zero: omit.iter().any(|o| o == field),
-            null_time: false,
+            null: false,
             merge,
         };
         fields.insert(field.clone(), field_of);

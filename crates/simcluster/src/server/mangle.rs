@@ -31,7 +31,12 @@ pub(crate) fn write(
     if mangled == Mangled::No {
         return;
     }
-    let Ok(mut value) = serde_json::from_slice::<Value>(&out[start..]) else { return };
+    let Ok(mut written) = serde_json::from_slice::<Value>(&out[start..]) else { return };
+    let value = match form {
+        Form::Table(_) if place == Place::Item => &mut written["object"],
+        Form::Table(_) => &mut written["rows"][0]["object"],
+        _ => &mut written,
+    };
     match mangled {
         Mangled::No => {}
         Mangled::Malformed => {
@@ -46,5 +51,5 @@ pub(crate) fn write(
         }
     }
     out.truncate(start);
-    out.extend_from_slice(value.to_string().as_bytes());
+    out.extend_from_slice(written.to_string().as_bytes());
 }

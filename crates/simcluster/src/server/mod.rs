@@ -20,6 +20,7 @@ mod metrics;
 mod openapi;
 mod read;
 mod review;
+mod table;
 mod target;
 mod tls;
 mod watch;

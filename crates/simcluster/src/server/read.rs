@@ -11,6 +11,7 @@ use super::body;
 use super::entry::Call;
 use super::mangle::{self, Place};
 use super::metrics;
+use super::table::{Include, Table};
 use crate::cluster::{List, ListOptions, VersionMatch};
 use crate::error::{ApiError, Cause};
 use crate::faults::Faults;
@@ -19,6 +20,7 @@ use crate::resources::Resource;
 use crate::selector::Selection;
 use crate::{cluster, convert};
 
+const ACCEPTED: &str = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
 const AVAILABLE: &str = "application/json, application/yaml, application/vnd.kubernetes.protobuf, application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch";
 
 /// How objects are shown.
@@ -27,30 +29,53 @@ pub(crate) enum Form {
     Whole,
     /// `PartialObjectMetadata`.
     Metadata,
+    /// For people.
+    Table(Table),
 }
 
 impl Form {
     /// From the Accept header: the first that can be served.
-    pub fn asked(accept: &str) -> Result<Self, ApiError> {
-        for clause in accept.split(',') {
+    pub fn asked(call: &Call) -> Result<Self, ApiError> {
+        let mut known = false;
+        for clause in call.accept.split(',') {
             let mut parts = clause.split(';').map(str::trim);
             let media = parts.next().unwrap_or_default();
             if !matches!(media, "application/json" | "*/*" | "application/*" | "") {
                 continue;
             }
-            let kind = parts.find_map(|part| part.strip_prefix("as="));
+            known = true;
+            let parts: Vec<&str> = parts.collect();
+            let kind = parts.iter().find_map(|part| part.strip_prefix("as="));
             match kind {
                 None => return Ok(Self::Whole),
+                // The beta is older than any client that lives.
+                Some("Table") if parts.contains(&"v=v1") => return Self::table(call),
                 Some("PartialObjectMetadata" | "PartialObjectMetadataList") => return Ok(Self::Metadata),
                 Some(_) => {}
             }
         }
-        Err(ApiError::not_acceptable(AVAILABLE))
+        // JSON, but in a form that there isn't.
+        Err(if known { ApiError::no_such_form(ACCEPTED) } else { ApiError::not_acceptable(AVAILABLE) })
+    }
+
+    fn table(call: &Call) -> Result<Self, ApiError> {
+        let include = match call.query.text("includeObject") {
+            "" | "Metadata" => Include::Metadata,
+            "None" => Include::Nothing,
+            "Object" => Include::Whole,
+            other => {
+                return Err(ApiError::bad_request(format!(
+                    "Unable to convert to Table as requested: includeObject: Invalid value: \"{other}\": must be 'Metadata', 'Object', 'None', or empty"
+                )));
+            }
+        };
+        Ok(Self::Table(Table { include, now: call.cluster.clock().now(), headers: true }))
     }
 
     /// One object with its kind.
     pub fn write(self, resource: &Resource, object: &Object, out: &mut Vec<u8>) {
         match self {
+            Self::Table(table) => table.write_one(resource, object, out),
             Self::Metadata => {
                 out.extend_from_slice(
                     br#"{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":"#,
@@ -67,6 +92,9 @@ impl Form {
 
     /// As an item of a list, where the kind is the list's (custom resources say theirs nevertheless).
     pub fn write_item(self, resource: &Resource, object: &Object, out: &mut Vec<u8>) {
+        if let Self::Table(table) = self {
+            return table.write_row(resource, object, out);
+        }
         if self != Self::Whole || resource.is_custom() {
             return self.write(resource, object, out);
         }
@@ -106,7 +134,7 @@ pub(crate) fn get(call: &Call) -> Result<Answer, ApiError> {
     if let Some(answer) = metrics::answer(call) {
         return answer;
     }
-    let form = Form::asked(&call.accept)?;
+    let form = Form::asked(call)?;
     let object = call.cluster.get(&call.resource, &call.target.namespace, &call.target.name)?;
     Ok(one(call, form, 200, &object))
 }
@@ -150,7 +178,7 @@ pub(crate) fn list(call: &Call) -> Result<Answer, ApiError> {
     if let Some(answer) = metrics::answer(call) {
         return answer;
     }
-    let form = Form::asked(&call.accept)?;
+    let form = Form::asked(call)?;
     if call.query.has("sendInitialEvents") {
         let cause = Cause::forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list");
         return Err(options_invalid(&[cause]));
@@ -182,10 +210,6 @@ pub(crate) fn list(call: &Call) -> Result<Answer, ApiError> {
 }
 
 pub(crate) fn write_list(call: &Call, form: Form, list: List) -> Answer {
-    let (kind, api_version) = match form {
-        Form::Whole => (call.resource.list_kind.clone(), call.resource.api_version()),
-        Form::Metadata => ("PartialObjectMetadataList".to_owned(), "meta.k8s.io/v1".to_owned()),
-    };
     let mut metadata = json!({"resourceVersion": list.revision.to_string()});
     if !list.continue_token.is_empty() || call.resource.is_custom() && form == Form::Whole {
         metadata["continue"] = json!(list.continue_token);
@@ -193,7 +217,14 @@ pub(crate) fn write_list(call: &Call, form: Form, list: List) -> Answer {
     if let Some(remaining) = list.remaining {
         metadata["remainingItemCount"] = json!(remaining);
     }
-    let head = format!(r#"{{"kind":"{kind}","apiVersion":"{api_version}","metadata":{metadata},"items":["#);
+    let of = |kind: &str, api_version: &str| {
+        format!(r#"{{"kind":"{kind}","apiVersion":"{api_version}","metadata":{metadata},"items":["#)
+    };
+    let head = match form {
+        Form::Whole => of(&call.resource.list_kind, &call.resource.api_version()),
+        Form::Metadata => of("PartialObjectMetadataList", "meta.k8s.io/v1"),
+        Form::Table(table) => table.head(&call.resource, &metadata),
+    };
     let body = pieces(head, Arc::clone(&call.resource), form, list.items, Arc::new(call.cluster.faults()));
     answer::with_body(200, "application/json", body)
 }

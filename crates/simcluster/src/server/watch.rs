@@ -62,7 +62,7 @@ enum Standing {
 }
 
 pub(crate) fn answer(call: &Call) -> Result<Answer, ApiError> {
-    let form = Form::asked(&call.accept)?;
+    let form = Form::asked(call)?;
     let selection = read::selection(call)?;
     let version = read::version(call)?;
     let bookmarks = call.query.flag("allowWatchBookmarks");
@@ -252,7 +252,7 @@ impl Watch {
         }
     }
 
-    fn change(&self, event: &Event, out: &mut Vec<u8>) {
+    fn change(&mut self, event: &Event, out: &mut Vec<u8>) {
         let after = event.kind != EventKind::Deleted && self.selection.matches(&event.object);
         let before = event.before.as_ref().is_some_and(|before| self.selection.matches(before));
         match (before, after) {
@@ -269,10 +269,16 @@ impl Watch {
         }
     }
 
-    fn frame(&self, kind: &str, object: &Object, out: &mut Vec<u8>) {
+    fn frame(&mut self, kind: &str, object: &Object, out: &mut Vec<u8>) {
         out.extend_from_slice(format!(r#"{{"type":"{kind}","object":"#).as_bytes());
-        let faults = self.faults.borrow();
+        if let Form::Table(table) = &mut self.form {
+            table.now = self.cluster.clock().now();
+        }
+        let faults = self.faults.borrow().clone();
         mangle::write(&faults, Place::Event, self.form, &self.resource, object, out);
+        if let Form::Table(table) = &mut self.form {
+            table.headers = false;
+        }
         out.extend_from_slice(b"}\n");
     }
 
@@ -281,11 +287,12 @@ impl Watch {
         if initial_end {
             metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
         }
-        let (kind, api_version) = match self.form {
-            Form::Whole => (self.resource.kind.clone(), self.resource.api_version()),
-            Form::Metadata => ("PartialObjectMetadata".to_owned(), "meta.k8s.io/v1".to_owned()),
+        let of = |kind: &str, api_version: &str| json!({"kind": kind, "apiVersion": api_version, "metadata": metadata});
+        let object = match self.form {
+            Form::Whole => of(&self.resource.kind, &self.resource.api_version()),
+            Form::Metadata => of("PartialObjectMetadata", "meta.k8s.io/v1"),
+            Form::Table(table) => table.bookmark(&self.resource, &metadata),
         };
-        let object = json!({"kind": kind, "apiVersion": api_version, "metadata": metadata});
         let frame = json!({"type": "BOOKMARK", "object": object});
         out.extend_from_slice(format!("{frame}\n").as_bytes());
     }

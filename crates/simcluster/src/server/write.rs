@@ -66,7 +66,7 @@ fn options(call: &Call) -> WriteOptions {
 }
 
 pub(crate) async fn answer(call: &Call, verb: &str, request: Request<Incoming>) -> Result<Answer, ApiError> {
-    let form = Form::asked(&call.accept)?;
+    let form = Form::asked(call)?;
     let (media, bytes) = body(request).await?;
     let (cluster, resource, target) = (&call.cluster, &call.resource, &call.target);
     let options = options(call);
@@ -230,7 +230,7 @@ pub(crate) async fn subresource(
     if sub.name == "log" {
         return logs::answer(call);
     }
-    let form = Form::asked(&call.accept)?;
+    let form = Form::asked(call)?;
     let (media, bytes) = body(request).await?;
     let options = options(call);
     let (namespace, name) = (&target.namespace, &target.name);

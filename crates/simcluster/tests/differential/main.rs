@@ -17,6 +17,7 @@ mod normal;
 mod peer;
 mod script;
 mod scripts;
+mod tables;
 
 use peer::Peer;
 use script::Step;

@@ -16,6 +16,21 @@ fn is_time(text: &str) -> bool {
     text.len() >= 20 && text.ends_with('Z') && text.as_bytes()[4] == b'-' && text.as_bytes()[10] == b'T'
 }
 
+/// `7 (3m ago)` and `12s` with their ages taken out, if there are any.
+fn without_age(cell: &str) -> Option<String> {
+    let is_age = |text: &str| {
+        text.starts_with(|c: char| c.is_ascii_digit())
+            && text.ends_with(['s', 'm', 'h', 'd', 'y'])
+            && text.chars().all(|c| c.is_ascii_digit() || "smhdy".contains(c))
+    };
+    if is_age(cell) {
+        return Some("<age>".to_owned());
+    }
+    let (before, after) = cell.split_once(" (")?;
+    after.strip_suffix(" ago)").filter(|age| is_age(age))?;
+    Some(format!("{before} (<age> ago)"))
+}
+
 fn is_uid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(index, byte)| match index {
@@ -69,6 +84,14 @@ impl Names {
                         map.insert(key, "<generated>".into());
                     } else if let Some(value) = map.get_mut(&key) {
                         self.walk(value, &key);
+                    }
+                }
+            }
+            // Ages count on between the two.
+            Value::Array(cells) if key == "cells" => {
+                for cell in cells {
+                    if let Some(text) = cell.as_str().and_then(without_age) {
+                        *cell = text.into();
                     }
                 }
             }

@@ -81,7 +81,7 @@ impl Peer {
             let frames = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
             // Plain bookmarks come when they come.
             let marks = |frame: &Value| {
-                frame["type"] != "BOOKMARK" || frame["object"]["metadata"]["annotations"].is_object()
+                frame["type"] != "BOOKMARK" || frame.to_string().contains("k8s.io/initial-events-end")
             };
             answer["frames"] = frames.filter(marks).collect();
         } else {

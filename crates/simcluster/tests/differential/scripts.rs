@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::script::*;
+use crate::tables;
 
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 
@@ -25,6 +26,10 @@ pub fn all() -> Vec<(&'static str, Vec<Step>)> {
         ("apply", applies()),
         ("reviews", reviews()),
         ("autoscalers", autoscalers()),
+        ("tables of workloads", tables::workloads()),
+        ("tables of others", tables::others()),
+        ("tables in watches", tables::watches()),
+        ("tables of custom resources", tables::custom()),
     ]
 }
 

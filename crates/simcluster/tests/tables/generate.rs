@@ -1,4 +1,4 @@
-//! The two tables of `data/`, as a running server and the sources of its types give them.
+//! The tables of `data/`, as a running server and the sources of its types give them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -12,10 +12,11 @@ use testkit::{ControlPlane, Options};
 
 use crate::go;
 
-/// The text of both files.
+/// The text of the files.
 pub struct Tables {
     pub resources: String,
     pub schemas: String,
+    pub columns: String,
 }
 
 pub fn path(name: &str) -> PathBuf {
@@ -30,11 +31,21 @@ pub async fn generate() -> Result<Tables> {
     let plane = ControlPlane::start(Options::bare("tables")).await?;
     let client = plane.admin_client().await?;
     let paths = group_versions(&client).await?;
-    let (mut tables, mut definitions) = (Vec::new(), BTreeMap::new());
+    let (mut tables, mut definitions, mut columns) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
     for (group, version) in &paths {
         let path =
             if group.is_empty() { format!("api/{version}") } else { format!("apis/{group}/{version}") };
         let list = get(&client, &format!("/{path}")).await?;
+        for resource in list["resources"].as_array().into_iter().flatten() {
+            let (Some(plural), Some(verbs)) = (resource["name"].as_str(), resource["verbs"].as_array())
+            else {
+                continue;
+            };
+            if !plural.contains('/') && verbs.iter().any(|verb| verb == "list") {
+                let name = if group.is_empty() { plural.to_owned() } else { format!("{plural}.{group}") };
+                columns.insert(name, columns_of(&client, &format!("/{path}/{plural}")).await?);
+            }
+        }
         tables.push((group.clone(), version.clone(), list["resources"].clone()));
         let mut document = get(&client, &format!("/openapi/v3/{path}")).await?;
         strip(&mut document);
@@ -43,11 +54,23 @@ pub async fn generate() -> Result<Tables> {
     }
     plane.stop().await?;
     let tags = tokio::task::block_in_place(|| go::read(&definitions))?;
-    Ok(Tables { resources: resources(&tables)?, schemas: schemas(&definitions, &tags)? })
+    let columns: Vec<String> = columns.iter().map(|(name, list)| format!("{}:{list}", json!(name))).collect();
+    Ok(Tables {
+        resources: resources(&tables)?,
+        schemas: schemas(&definitions, &tags)?,
+        columns: format!("{{\n{}\n}}\n", columns.join(",\n")),
+    })
 }
 
 async fn get(client: &Client, path: &str) -> Result<Value> {
     Ok(client.request(Request::get(path).body(Vec::new())?).await?)
+}
+
+/// What `kubectl get` shows of a kind.
+async fn columns_of(client: &Client, path: &str) -> Result<Value> {
+    let request = Request::get(path).header("accept", "application/json;as=Table;v=v1;g=meta.k8s.io");
+    let table: Value = client.request(request.body(Vec::new())?).await?;
+    Ok(table["columnDefinitions"].clone())
 }
 
 /// In the order of `/apis`, the versions in order of preference.
@@ -84,7 +107,7 @@ fn resources(tables: &[(String, String, Value)]) -> Result<String> {
         let entries = entries.as_array().context("a list without resources")?;
         let lines: Vec<String> = entries.iter().map(Value::to_string).collect();
         let comma = if index + 1 < tables.len() { "," } else { "" };
-        write!(out, "{{\"group\":{},\"version\":{},\"resources\":[\n", json!(group), json!(version))?;
+        writeln!(out, "{{\"group\":{},\"version\":{},\"resources\":[", json!(group), json!(version))?;
         writeln!(out, "{}\n]}}{comma}", lines.join(",\n"))?;
     }
     out.push_str("]\n");
@@ -100,7 +123,7 @@ fn schemas(definitions: &BTreeMap<String, Value>, tags: &go::Tags) -> Result<Str
     let sections = [
         section("definitions", all),
         section("omitZero", lists(&tags.omit_zero)),
-        section("nullTimes", lists(&tags.null_times)),
+        section("nulls", lists(&tags.nulls)),
     ];
     let mut out = String::new();
     writeln!(out, "{{\n{}\n}}", sections.join(",\n"))?;

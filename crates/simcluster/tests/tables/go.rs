@@ -16,8 +16,8 @@ type Fields = BTreeMap<String, Vec<String>>;
 pub struct Tags {
     /// Scalars that are left out when they are empty, false or 0, by definition.
     pub omit_zero: Fields,
-    /// Times that are written as null when there is none, by definition.
-    pub null_times: Fields,
+    /// Times, lists and maps that are written as null when there is none, by definition.
+    pub nulls: Fields,
 }
 
 #[derive(Debug, Clone)]
@@ -57,13 +57,13 @@ pub fn read(definitions: &BTreeMap<String, Value>) -> Result<Tags> {
             let scalar = matches!(schema["type"].as_str(), Some("string" | "integer" | "boolean" | "number"));
             // Times are strings to OpenAPI, by reference; Go's omitempty doesn't know an empty struct.
             let time = matches!(tag.go_type.rsplit('.').next(), Some("Time" | "MicroTime"));
-            if value && time && !is("omitzero") {
+            if value && time && !is("omitzero") || !value && !is("omitempty") {
                 nulls.insert(property.clone());
             } else if value && scalar && is("omitempty") {
                 omitted.insert(property.clone());
             }
         }
-        for (into, found) in [(&mut tags.omit_zero, omitted), (&mut tags.null_times, nulls)] {
+        for (into, found) in [(&mut tags.omit_zero, omitted), (&mut tags.nulls, nulls)] {
             if !found.is_empty() {
                 into.insert(name.clone(), found.into_iter().collect());
             }

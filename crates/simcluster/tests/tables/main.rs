@@ -27,6 +27,7 @@ async fn the_committed_tables_are_those_of_the_running_server() {
     let tables = generate::generate().await.unwrap();
     let mut found = compare("resources.json", &tables.resources);
     found.extend(compare("schemas.json", &tables.schemas));
+    found.extend(compare("columns.json", &tables.columns));
     assert!(
         found.is_empty(),
         "{} lines differ; `cargo run -p simcluster --example tables` writes them anew\n{}",
