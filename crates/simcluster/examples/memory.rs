@@ -10,6 +10,7 @@ use std::time::Instant;
 use serde_json::json;
 use simcluster::{
     Cluster, ClusterOptions, Key, ListOptions, Resource, Seed, Simulator, SimulatorOptions, Slot, Template,
+    Uid,
 };
 
 const TOKEN: &str = "admin";
@@ -72,6 +73,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 Slot::Time(1_700_000_000),
             ]),
             created: 1_700_000_000,
+            uid: Uid::from_bits(u128::from(u64::try_from(n * objects + m).unwrap_or(0))),
         };
         cluster.seed(&pods, (0..objects).map(pod));
         fleet.push(cluster);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use simcluster::{
     Cluster, ClusterOptions, DeleteOptions, Key, Object, Propagation, Resource, Seed, Simulator,
-    SimulatorOptions, Slot, Template, WriteOptions,
+    SimulatorOptions, Slot, Template, Uid, WriteOptions,
 };
 
 fn cluster() -> Cluster {
@@ -69,16 +69,8 @@ fn seeded_pods_go_with_the_owner_that_a_slot_names() {
     let template = Template::new(value, true, &["owner"]).unwrap();
     let pods = Resource::built_in("", "v1", "pods").unwrap();
     let key = Key::new("default", "p");
-    cluster.seed(
-        &pods,
-        [Seed {
-            key,
-            template,
-            slots: Box::new([Slot::Uid(owner.uid)]),
-            created: 0,
-            uid: simcluster::Uid::from_bits(7),
-        }],
-    );
+    let (slots, uid) = (Box::new([Slot::Uid(owner.uid)]), Uid::from_bits(7));
+    cluster.seed(&pods, [Seed { key, template, slots, created: 0, uid }]);
     let sets = cluster.resource("apps", "v1", "replicasets").unwrap();
     cluster.delete(&sets, "default", "rs", &DeleteOptions::default()).unwrap();
     let pod = get(&cluster, "", "pods", "p").unwrap();

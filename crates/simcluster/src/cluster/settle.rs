@@ -20,6 +20,18 @@ pub(crate) fn settled(resource: &Resource, value: Value) -> Result<Value, ApiErr
     if let Some(status) = status {
         value["status"] = status;
     }
+    if &*resource.storage == "nodes" && value["status"].get("conditions").is_some() {
+        // Its kubelet has said by now that it is ready.
+        let taints = value["spec"]["taints"].as_array_mut();
+        taints
+            .into_iter()
+            .for_each(|taints| taints.retain(|taint| taint["key"] != "node.kubernetes.io/not-ready"));
+        if value["spec"]["taints"].as_array().is_some_and(Vec::is_empty)
+            && let Some(spec) = value["spec"].as_object_mut()
+        {
+            spec.remove("taints");
+        }
+    }
     if counts_generations(resource) && value["metadata"].get("generation").is_none() {
         value["metadata"]["generation"] = json!(1);
     }

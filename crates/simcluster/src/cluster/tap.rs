@@ -10,8 +10,16 @@ use crate::resources::Storage;
 pub(crate) type Tap = Arc<dyn Fn(&Storage) + Send + Sync>;
 
 impl Cluster {
-    /// Replaces the listener; `None` ends it.
-    pub(crate) fn set_tap(&self, tap: Option<Tap>) {
-        self.lock().tap = tap;
+    /// Replaces the listener.
+    pub(crate) fn set_tap(&self, tap: Tap) {
+        self.lock().tap = Some(tap);
+    }
+
+    /// Ends a listener, unless another has taken its place.
+    pub(crate) fn remove_tap(&self, tap: &Tap) {
+        let mut state = self.lock();
+        if state.tap.as_ref().is_some_and(|current| Arc::ptr_eq(current, tap)) {
+            state.tap = None;
+        }
     }
 }

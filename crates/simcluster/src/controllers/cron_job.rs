@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::context::{Context, is_deleting, owner_of};
 use super::task::Task;
 use crate::cluster::{DeleteOptions, Propagation};
-use crate::object::Key;
+use crate::object::{Key, Uid};
 
 const JOBS: &str = "jobs.batch";
 const MINUTE: i64 = 60_000;
@@ -43,7 +43,7 @@ pub(super) fn reconcile(context: &mut Context<'_>, key: &Key) {
     // Missed runs are not made up for: what is due is due within the last minute.
     let Some(due) = next_run(schedule, context.now - MINUTE) else { return };
     let mut status = cron["status"].as_object().cloned().unwrap_or_default();
-    let jobs = history(context, key, object.uid, &cron);
+    let jobs = history(context, object.uid, &cron);
     let running = jobs.iter().any(|(_, job)| !is_done(job));
     let last = status
         .get("lastScheduleTime")
@@ -78,7 +78,7 @@ fn is_done(job: &Value) -> bool {
 }
 
 /// Its jobs, after those beyond the limits have been deleted.
-fn history(context: &mut Context<'_>, key: &Key, uid: crate::object::Uid, cron: &Value) -> Vec<(Key, Value)> {
+fn history(context: &mut Context<'_>, uid: Uid, cron: &Value) -> Vec<(Key, Value)> {
     let mut jobs: Vec<(Key, Value)> = context
         .index
         .owned_by(uid, JOBS)
@@ -104,7 +104,6 @@ fn history(context: &mut Context<'_>, key: &Key, uid: crate::object::Uid, cron: 
             jobs.retain(|(key, _)| key != old);
         }
     }
-    tracing::trace!(cron = %key.name, jobs = jobs.len(), "a cron job's history");
     jobs
 }
 

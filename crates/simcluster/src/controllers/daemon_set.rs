@@ -73,6 +73,7 @@ pub(super) fn reconcile(context: &mut Context<'_>, key: &Key) {
             }
             None if !going => {
                 let mut pod = from_template(
+                    context,
                     template,
                     &format!("{}-", key.name),
                     owner_of("apps/v1", "DaemonSet", &key.name, object.uid),

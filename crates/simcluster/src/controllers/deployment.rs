@@ -76,7 +76,7 @@ pub(super) fn reconcile(context: &mut Context<'_>, key: &Key) {
     let paused = deployment["spec"]["paused"] == true;
     let Some(at) = sets.iter().rposition(|set| set.is_of(template)) else {
         if paused {
-            return status(context, key, &object, &deployment, &sets, None);
+            return status(context, key, &deployment, &sets, None);
         }
         return create(context, key, &object, &deployment, latest + 1);
     };
@@ -92,7 +92,7 @@ pub(super) fn reconcile(context: &mut Context<'_>, key: &Key) {
         scale(context, key, &object, &deployment, &new, &sets);
         forget(context, &deployment, &sets);
     }
-    status(context, key, &object, &deployment, &sets, Some(&new));
+    status(context, key, &deployment, &sets, Some(&new));
 }
 
 fn create(context: &mut Context<'_>, key: &Key, object: &Object, deployment: &Value, revision: i64) {
@@ -209,14 +209,7 @@ fn forget(context: &mut Context<'_>, deployment: &Value, old: &[Set]) {
     }
 }
 
-fn status(
-    context: &mut Context<'_>,
-    key: &Key,
-    object: &Object,
-    deployment: &Value,
-    old: &[Set],
-    new: Option<&Set>,
-) {
+fn status(context: &mut Context<'_>, key: &Key, deployment: &Value, old: &[Set], new: Option<&Set>) {
     let wanted = number(&deployment["spec"]["replicas"]);
     let all = || old.iter().chain(new);
     let sum = |of: fn(&Set) -> i64| all().map(of).sum::<i64>();
@@ -266,7 +259,6 @@ fn status(
             json!({"metadata": {"annotations": {REVISION: new.revision.to_string()}}}),
         );
     }
-    tracing::trace!(uid = %object.uid, complete, "a deployment was looked at");
 }
 
 fn find<'a>(status: &'a Value, kind: &str) -> Option<&'a Value> {

@@ -17,7 +17,7 @@ use rand::rngs::StdRng;
 
 use super::churn::Mover;
 use super::context::Context;
-use super::hub::Hub;
+use super::hub::{Hub, Taps};
 use super::index::Index;
 use super::task::{Agenda, Task};
 use super::{ControllerOptions, kinds, route};
@@ -34,6 +34,7 @@ struct Member {
 /// Drives the controllers step by step; [`super::Controllers`] gives it a thread.
 pub struct Engine {
     hub: Arc<Hub>,
+    _taps: Taps,
     members: Vec<Member>,
     agenda: Agenda,
     random: StdRng,
@@ -43,13 +44,14 @@ pub struct Engine {
 
 impl Engine {
     pub fn new(clusters: &[Cluster], options: ControllerOptions) -> Self {
-        let hub = Hub::new(clusters);
+        let (hub, taps) = Hub::new(clusters);
         let members = clusters
             .iter()
             .map(|cluster| Member { cluster: cluster.clone(), base: cluster.revision(), index: None })
             .collect();
         let mut engine = Self {
             hub,
+            _taps: taps,
             members,
             agenda: Agenda::default(),
             random: StdRng::seed_from_u64(options.seed),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Tap};
 use crate::resources::Storage;
 
 const LEASES: &str = "leases.coordination.k8s.io";
@@ -26,15 +26,29 @@ pub(super) struct Hub {
     changes: AtomicU64,
 }
 
+/// The clusters' ends of a hub; dropping them lets the clusters go.
+pub(super) struct Taps(Vec<(Cluster, Tap)>);
+
+impl Drop for Taps {
+    fn drop(&mut self) {
+        for (cluster, tap) in &self.0 {
+            cluster.remove_tap(tap);
+        }
+    }
+}
+
 impl Hub {
-    pub fn new(clusters: &[Cluster]) -> Arc<Self> {
+    pub fn new(clusters: &[Cluster]) -> (Arc<Self>, Taps) {
         let hub = Arc::new(Self::default());
         hub.lock().places = vec![Vec::new(); clusters.len()];
-        for (member, cluster) in clusters.iter().enumerate() {
+        let tap = |(member, cluster): (usize, &Cluster)| {
             let hub = Arc::clone(&hub);
-            cluster.set_tap(Some(Arc::new(move |storage| hub.note(member, storage))));
-        }
-        hub
+            let tap: Tap = Arc::new(move |storage| hub.note(member, storage));
+            cluster.set_tap(Arc::clone(&tap));
+            (cluster.clone(), tap)
+        };
+        let taps = Taps(clusters.iter().enumerate().map(tap).collect());
+        (hub, taps)
     }
 
     fn lock(&self) -> MutexGuard<'_, Noted> {

@@ -1,7 +1,7 @@
 //! What the engine knows of one cluster without reading it again: its pods, who owns what, which service selects what.
 //! Made when a cluster first changes, kept by its events; quiet clusters have none.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -41,7 +41,10 @@ pub(super) struct Index {
     /// When a pod's kubelet does the next thing, and how many crashes are still ahead of a pod.
     pub due: HashMap<Uid, i64>,
     pub cursed: HashMap<Uid, u32>,
+    /// How often a pod's image was asked for in vain.
     pub attempts: HashMap<Uid, u32>,
+    /// Pods whose containers have been told to stop.
+    pub stopping: HashSet<Uid>,
     /// Events that were made here, oldest first, and which of them says what.
     pub events: VecDeque<Key>,
     pub said: HashMap<(Uid, String), Key>,
@@ -108,6 +111,7 @@ impl Index {
                 self.due.remove(&object.uid);
                 self.cursed.remove(&object.uid);
                 self.attempts.remove(&object.uid);
+                self.stopping.remove(&object.uid);
             }
             "services" => drop(self.selectors.remove(&object.key)),
             "nodes" => drop(self.lost.remove(&object.key.name)),

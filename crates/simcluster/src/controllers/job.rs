@@ -77,6 +77,7 @@ pub(super) fn reconcile(context: &mut Context<'_>, key: &Key) {
         let missing = (wanted - succeeded).min(parallel) - active;
         for _ in 0..missing.max(0) {
             let pod = from_template(
+                context,
                 &spec["template"],
                 &format!("{}-", key.name),
                 owner_of("batch/v1", "Job", &key.name, object.uid),

@@ -110,7 +110,7 @@ fn step(context: &mut Context<'_>, key: &Key, object: &Object, pod: &Value, seen
         Seen::Creating | Seen::Waiting if is_missing(&image) => {
             let attempt = context.index.attempts.entry(object.uid).or_default();
             *attempt += 1;
-            let (attempt, backing) = (*attempt, *attempt % 2 == 0);
+            let (attempt, backing) = (*attempt, attempt.is_multiple_of(2));
             if backing {
                 say(context, false, "BackOff", &format!("Back-off pulling image \"{image}\""));
             } else {
@@ -229,8 +229,7 @@ fn facts(context: &mut Context<'_>, pod: &Value) -> Facts {
 /// A pod that is being deleted stops in a second or two, or when its grace ends.
 fn stop(context: &mut Context<'_>, key: &Key, object: &Object, pod: &Value) {
     let grace = pod["metadata"]["deletionGracePeriodSeconds"].as_i64().unwrap_or(0) * 1000;
-    let stopping = context.index.attempts.get(&object.uid) == Some(&u32::MAX);
-    if stopping {
+    if context.index.stopping.contains(&object.uid) {
         if context.index.due.get(&object.uid).is_some_and(|due| *due > context.now) {
             return;
         }
@@ -239,7 +238,7 @@ fn stop(context: &mut Context<'_>, key: &Key, object: &Object, pod: &Value) {
         context.delete("pods", key, &options);
         return;
     }
-    context.index.attempts.insert(object.uid, u32::MAX);
+    context.index.stopping.insert(object.uid);
     let container = pod["spec"]["containers"][0]["name"].as_str().unwrap_or_default();
     context.say(
         &Subject::pod(key, object.uid),

@@ -57,7 +57,7 @@ pub(super) fn renew(cluster: &Cluster, now_ms: i64) {
 }
 
 pub(super) fn reconcile(context: &mut Context<'_>, key: &Key) {
-    let Some((object, node)) = context.get(NODES, key) else { return };
+    let Some((_, node)) = context.get(NODES, key) else { return };
     if node["status"]["conditions"].as_array().is_none_or(Vec::is_empty) {
         return join(context, key, &node);
     }
@@ -120,7 +120,6 @@ pub(super) fn reconcile(context: &mut Context<'_>, key: &Key) {
     if left > 0 {
         context.later(left + 500, Task::Node(key.clone()));
     }
-    tracing::trace!(uid = %object.uid, "a lost node was looked at");
 }
 
 /// Whether a pod tolerates a lost node for ever.

@@ -6,6 +6,7 @@ use super::context::{Context, Subject, is_deleting, owner_of};
 use super::index::Pod;
 use crate::cluster::DeleteOptions;
 use crate::object::Key;
+use crate::world::admit;
 
 pub(super) fn reconcile(context: &mut Context<'_>, key: &Key) {
     let Some((object, set)) = context.get("replicasets.apps", key) else { return };
@@ -19,6 +20,7 @@ pub(super) fn reconcile(context: &mut Context<'_>, key: &Key) {
     let mut made = 0;
     for _ in pods.len()..wanted {
         let pod = from_template(
+            context,
             &set["spec"]["template"],
             &format!("{}-", key.name),
             owner_of("apps/v1", "ReplicaSet", &key.name, object.uid),
@@ -64,13 +66,21 @@ fn worth(pod: &Pod) -> (bool, bool, i64) {
     (!pod.node.is_empty(), pod.ready, -pod.created)
 }
 
-/// A pod of a template.
-pub(super) fn from_template(template: &Value, prefix: &str, owners: Value) -> Value {
+/// A pod of a template, with what admission adds: the account's token, the priority of its class.
+pub(super) fn from_template(context: &Context<'_>, template: &Value, prefix: &str, owners: Value) -> Value {
     let mut metadata = template["metadata"].clone();
     if let Some(metadata) = metadata.as_object_mut() {
         metadata.remove("creationTimestamp");
     }
     metadata["generateName"] = json!(prefix);
     metadata["ownerReferences"] = owners;
-    json!({"metadata": metadata, "spec": template["spec"]})
+    let mut spec = template["spec"].clone();
+    admit(&mut spec, prefix);
+    if let Some(class) = spec["priorityClassName"].as_str()
+        && let Some((_, class)) = context.get("priorityclasses.scheduling.k8s.io", &Key::new("", class))
+    {
+        spec["priority"] = class["value"].clone();
+        spec["preemptionPolicy"] = class["preemptionPolicy"].clone();
+    }
+    json!({"metadata": metadata, "spec": spec})
 }

@@ -29,7 +29,7 @@ pub(super) fn reconcile(context: &mut Context<'_>, key: &Key) {
             Some(_) => {}
             None => {
                 claims(context, key, &set, &name);
-                let pod = pod(&set, key, &object, index, &revision);
+                let pod = pod(context, &set, key, &object, index, &revision);
                 if context.create("pods", &key.namespace, pod).is_some() {
                     let message = format!("create Pod {} in StatefulSet {} successful", name.name, key.name);
                     context.say(&about, false, "SuccessfulCreate", &message, "statefulset-controller");
@@ -61,9 +61,10 @@ fn ordinal(pod: &Key) -> i64 {
     pod.name.rsplit_once('-').and_then(|(_, number)| number.parse().ok()).unwrap_or(i64::MAX)
 }
 
-fn pod(set: &Value, key: &Key, object: &Object, index: i64, revision: &str) -> Value {
+fn pod(context: &Context<'_>, set: &Value, key: &Key, object: &Object, index: i64, revision: &str) -> Value {
     let name = format!("{}-{index}", key.name);
     let mut pod = from_template(
+        context,
         &set["spec"]["template"],
         "",
         owner_of("apps/v1", "StatefulSet", &key.name, object.uid),

@@ -60,6 +60,11 @@ pub(super) fn add(site: &mut Site<'_>, app: &App, namespace: &str, trouble: Trou
     if trouble == Trouble::StuckRollout {
         tags.push(format!("{}-missing", tags[tags.len() - 1]));
     }
+    if trouble == Trouble::NoRoom {
+        let next =
+            tags[tags.len() - 1].rsplit_once('.').map_or(String::new(), |(front, _)| format!("{front}.30"));
+        tags.push(next);
+    }
     let environment = site.place.environment;
     let template = template(app, environment);
     let (labels, annotations) = marks(app, namespace);
@@ -107,7 +112,7 @@ pub(super) fn add(site: &mut Site<'_>, app: &App, namespace: &str, trouble: Trou
     }
     if replicas > 1 {
         let ready = pods.iter().filter(|pod| pod.ready).count();
-        budget(site, app.name, namespace, &labels, &own, (replicas, ready));
+        budget(site, app.name, namespace, &labels, &own, (pods.len(), ready));
     }
     custom::release(site, app, namespace, &version, trouble);
 }

@@ -1,6 +1,6 @@
 //! What is in a cluster before the teams come: the system's namespaces and programs, classes, roles.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::daemons;
 use super::network::{self, Served};
@@ -159,7 +159,7 @@ fn classes(site: &mut Site<'_>) {
 fn roles(site: &mut Site<'_>) {
     let rule = |groups: &[&str], resources: &[&str], verbs: &[&str]| json!({"apiGroups": groups, "resources": resources, "verbs": verbs});
     let read = ["get", "list", "watch"];
-    let roles: [(&str, Value, Option<(&str, &str)>); 4] = [
+    let roles = [
         ("team-member", json!([rule(&["", "apps", "batch"], &["*"], &read)]), None),
         (
             "coredns",

@@ -97,7 +97,7 @@ pub(super) fn certificate(site: &mut Site<'_>, namespace: &str, name: &str, host
 /// The company's own record of what was released, and Argo CD's application.
 pub(super) fn release(site: &mut Site<'_>, app: &App, namespace: &str, version: &str, trouble: Trouble) {
     let well = trouble == Trouble::None;
-    let stuck = trouble == Trouble::StuckRollout;
+    let stuck = matches!(trouble, Trouble::StuckRollout | Trouble::NoRoom);
     let slots = [
         ("version", text(version)),
         ("space", text(namespace)),

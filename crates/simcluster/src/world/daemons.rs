@@ -8,8 +8,10 @@ use super::pods::{self, Owner, Room, Set};
 use super::site::{At, DAY, Site, safe, text};
 use super::space::plain;
 use super::workload::number;
+use crate::cluster::settled;
 use crate::controllers::pod_status::Stage;
 use crate::object::{Slot, intern};
+use crate::resources::Resource;
 
 const DAEMONS: &[(&str, &str, &str, &str)] = &[
     ("kube-system", "kube-proxy", "registry.k8s.io/kube-proxy", "v1.36.3"),
@@ -119,7 +121,7 @@ pub(super) fn revision(
     site.add("apps/v1/controllerrevisions", &format!("{namespace}/{name}"), at, &slots, || {
         let mut labels = template["metadata"]["labels"].clone();
         labels["controller-revision-hash"] = json!("${hash}");
-        let mut data = template.clone();
+        let mut data = as_stored(kind, template);
         data["$patch"] = json!("replace");
         json!({
             "metadata": {
@@ -129,4 +131,16 @@ pub(super) fn revision(
             "revision": 1, "data": {"spec": {"template": data}},
         })
     });
+}
+
+/// A template as it stands in the set, with the server's defaults.
+fn as_stored(kind: &str, template: &Value) -> Value {
+    let selector = json!({"matchLabels": template["metadata"]["labels"]});
+    let mut set = json!({"metadata": {"name": "set"}, "spec": {"selector": selector, "template": template}});
+    let plural = if kind == "DaemonSet" { "daemonsets" } else { "statefulsets" };
+    if kind == "StatefulSet" {
+        set["spec"]["serviceName"] = json!("set");
+    }
+    let stored = Resource::built_in("apps", "v1", plural).and_then(|resource| settled(&resource, set).ok());
+    stored.map_or_else(|| template.clone(), |mut set| set["spec"]["template"].take())
 }

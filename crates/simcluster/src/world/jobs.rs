@@ -81,7 +81,7 @@ fn job(
 ) {
     let name = intern(&format!("{cron}-{}", at / 60));
     let uid = site.uid();
-    let (took, ended) = (site.rng.random_range(18..58), if failed { "Failed" } else { "Complete" });
+    let took = site.rng.random_range(18..58);
     let job_owner = Owner { api_version: "batch/v1", kind: "Job", name: Arc::clone(&name), uid };
     let own = json!({
         "batch.kubernetes.io/controller-uid": "${owneruid}", "batch.kubernetes.io/job-name": "${owner}", "controller-uid": "${owneruid}", "job-name": "${owner}",
@@ -127,7 +127,6 @@ fn job(
     } else if site.now - at < 3_600 {
         events::add(site, namespace, &subject, &Said::normal("Completed", "Job completed", "job-controller"));
     }
-    tracing::trace!(ended, "a job was made");
 }
 
 fn body(cron: &str, template: &Value, failed: bool) -> Value {

@@ -41,6 +41,7 @@ use rand::{RngExt, SeedableRng};
 use crate::cluster::{Cluster, ClusterOptions};
 use catalogue::{APPS, App};
 use form::Forms;
+pub(crate) use pods::admit;
 use site::Site;
 use trouble::Troubles;
 use workload::Trouble;
@@ -141,6 +142,8 @@ fn cluster(
         history,
         version,
         born: Some(born),
+        // The controllers do it, with an index and in their own time.
+        collect: false,
         ..ClusterOptions::named(&place.name)
     });
     cluster.clock().freeze_at_ms(born * 1000);

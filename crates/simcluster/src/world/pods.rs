@@ -199,7 +199,7 @@ fn body(set: &Set<'_>, stage: &Stage, bound: bool, crashed: bool) -> Value {
 }
 
 /// What the service account admission adds: the token's volume.
-pub(super) fn admit(spec: &mut Value, seed: &str) {
+pub(crate) fn admit(spec: &mut Value, seed: &str) {
     let name = format!("kube-api-access-{}", safe(seed, 5));
     if spec.get("serviceAccountName").is_none() {
         spec["serviceAccountName"] = json!("default");

@@ -53,7 +53,7 @@ pub(super) fn team(site: &mut Site<'_>, name: &str, team: &str) {
     });
     let place = at(site, name, "defaults");
     site.add("v1/limitranges", "defaults", place, &[], || {
-        json!({"metadata": {"labels": {"acme.example/managed-by": "platform"}}, "spec": {"limits": [{"type": "Container", "max": {"memory": "32Gi"}, "default": {"memory": "32Gi"}, "defaultRequest": {"memory": "32Gi"}}]}})
+        json!({"metadata": {"labels": {"acme.example/managed-by": "platform"}}, "spec": {"limits": [{"type": "Container", "max": {"memory": "2Ti"}, "default": {"memory": "512Mi"}, "defaultRequest": {"memory": "256Mi"}}]}})
     });
     policies(site, name);
     rights(site, name, team);

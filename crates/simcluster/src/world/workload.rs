@@ -19,8 +19,14 @@ pub(super) enum Trouble {
     CrashLoop,
     /// A new version whose image isn't there: the rollout has passed its deadline.
     StuckRollout,
-    /// One pod finds no room.
+    /// A new version that asks for more memory than any node has.
     NoRoom,
+}
+
+impl Trouble {
+    fn stops_rollout(self) -> bool {
+        matches!(self, Self::StuckRollout | Self::NoRoom)
+    }
 }
 
 pub(super) struct Workload<'a> {
@@ -41,19 +47,32 @@ pub(super) struct Workload<'a> {
     pub priority: Option<(&'static str, i64)>,
 }
 
+impl Workload<'_> {
+    /// The template of the present revision, or of the one that is stuck.
+    fn template_of(&self, broken: bool) -> Value {
+        let mut template = self.template.clone();
+        if broken && self.trouble == Trouble::NoRoom {
+            let resources = &mut template["spec"]["containers"][0]["resources"];
+            resources["requests"]["memory"] = json!("900Gi");
+            resources["limits"]["memory"] = json!("900Gi");
+        }
+        template
+    }
+}
+
 /// Makes all of it, and gives its pods.
 pub(super) fn deployment(site: &mut Site<'_>, work: &Workload<'_>) -> (Uid, Vec<Made>) {
     let uid = site.uid();
     let created = site.ago(60 * DAY, 300 * DAY);
-    let stuck = work.trouble == Trouble::StuckRollout;
+    let stuck = work.trouble.stops_rollout();
     let mut made = Vec::new();
     let last = work.tags.len() - 1;
     for (index, tag) in work.tags.iter().enumerate() {
-        // A stuck rollout has brought up one new pod, and keeps the old ones.
+        // A stuck rollout has brought up as many new pods as may be, and stopped as many old ones: a quarter each.
         let replicas = match (stuck, last - index) {
             (false, 0) => work.replicas,
-            (true, 0) => 1,
-            (true, 1) => work.replicas,
+            (true, 0) => work.replicas.div_ceil(4) + work.replicas / 4,
+            (true, 1) => work.replicas - work.replicas / 4,
             _ => 0,
         };
         let broken = stuck && index == last;
@@ -62,7 +81,7 @@ pub(super) fn deployment(site: &mut Site<'_>, work: &Workload<'_>) -> (Uid, Vec<
         made.extend(replica_set(site, work, uid, (tag, index + 1, replicas, broken), since.max(created)));
     }
     let ready = made.iter().filter(|pod| pod.ready).count();
-    let updated = if stuck { 1 } else { made.len() };
+    let updated = if stuck { work.replicas.div_ceil(4) + work.replicas / 4 } else { made.len() };
     // 25 %, rounded down.
     let enough = ready >= work.replicas - work.replicas / 4;
     let slots = [
@@ -121,7 +140,7 @@ fn body(work: &Workload<'_>, enough: bool, stuck: bool, none: bool, all: bool) -
     json!({
         "metadata": metadata,
         "spec": {
-            "replicas": "${#replicas}", "selector": {"matchLabels": work.selector}, "template": work.template,
+            "replicas": "${#replicas}", "selector": {"matchLabels": work.selector}, "template": work.template_of(stuck),
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}},
             "revisionHistoryLimit": 3,
         },
@@ -144,11 +163,12 @@ fn replica_set(
     let set_owner = Owner { api_version: "apps/v1", kind: "ReplicaSet", name: Arc::clone(&name), uid };
     let labels = json!({"pod-template-hash": "${hash}"});
     let seed = format!("{}/{}", work.namespace, work.name);
+    let template = work.template_of(broken);
     let set = Set {
         form: &work.form,
         namespace: work.namespace,
         owner: &set_owner,
-        template: work.template,
+        template: &template,
         tag,
         needs: work.needs,
         labels,
@@ -159,7 +179,7 @@ fn replica_set(
     let age = site.now - created;
     let mut made = Vec::new();
     for index in 0..replicas {
-        let stage = stage(work, &set, broken, index + 1 == replicas);
+        let stage = stage(site, work, &set, broken, index + 1 == replicas);
         let room = if matches!(stage, Stage::Unschedulable { .. }) { Room::None } else { Room::Any };
         let pod = pods::name(site, &name);
         let youngest = (age / 3).max(1);
@@ -179,9 +199,9 @@ fn replica_set(
         ("most", text(&(work.replicas + work.replicas.div_ceil(4)).to_string())),
         ("ready", number(ready)),
     ];
-    let form = format!("{}/{}/{}", work.form, replicas > 0, ready > 0);
+    let form = format!("{}/{}/{}/{broken}", work.form, replicas > 0, ready > 0);
     let at = At { namespace: work.namespace, name: Arc::clone(&name), created, uid };
-    site.add("apps/v1/replicasets", &form, at, &slots, || set_body(work, replicas > 0, ready > 0));
+    site.add("apps/v1/replicasets", &form, at, &slots, || set_body(work, &template, replicas > 0, ready > 0));
     if site.rng.random_range(0..12) == 0 && replicas > 0 {
         let subject =
             Subject { api_version: "apps/v1", kind: "Deployment", name: intern(work.name), uid: owner };
@@ -197,27 +217,41 @@ fn replica_set(
     made
 }
 
-fn stage(work: &Workload<'_>, set: &Set<'_>, broken: bool, last: bool) -> Stage {
+fn stage(site: &Site<'_>, work: &Workload<'_>, set: &Set<'_>, broken: bool, last: bool) -> Stage {
     let container = work.template["spec"]["containers"][0]["name"].as_str().unwrap_or_default();
     match work.trouble {
+        Trouble::NoRoom if broken => {
+            let all = site.machines.len();
+            let tainted = site.machines.iter().filter(|machine| machine.size.tainted || machine.lost).count();
+            Stage::Unschedulable {
+                message: format!(
+                    "0/{all} nodes are available: {} Insufficient memory, {tainted} node(s) had untolerated taint(s).",
+                    all - tainted
+                ),
+            }
+        }
         _ if broken => {
             let image = work.template["spec"]["containers"][0]["image"].as_str().unwrap_or_default();
             let image = image.replace("${tag}", set.tag);
-            Stage::Waiting { reason: "ImagePullBackOff".to_owned(), message: format!("Back-off pulling image \"{image}\": ErrImagePull: rpc error: code = NotFound desc = failed to pull and unpack image \"{image}\": not found") }
+            Stage::Waiting {
+                reason: "ImagePullBackOff".to_owned(),
+                message: format!(
+                    "Back-off pulling image \"{image}\": ErrImagePull: rpc error: code = NotFound desc = failed to pull and unpack image \"{image}\": not found"
+                ),
+            }
         }
         Trouble::CrashLoop if last => Stage::BackingOff {
             exit_code: 1,
-            message: format!("back-off 5m0s restarting failed container={container} pod=${{name}}_${{namespace}}(${{uid}})"),
-        },
-        Trouble::NoRoom if last => Stage::Unschedulable {
-            message: "0/9 nodes are available: 9 Insufficient memory. preemption: 0/9 nodes are available: 9 No preemption victims found for incoming pod.".to_owned(),
+            message: format!(
+                "back-off 5m0s restarting failed container={container} pod=${{name}}_${{namespace}}(${{uid}})"
+            ),
         },
         _ => Stage::Running { ready: true },
     }
 }
 
-fn set_body(work: &Workload<'_>, some: bool, ready: bool) -> Value {
-    let mut template = work.template.clone();
+fn set_body(work: &Workload<'_>, template: &Value, some: bool, ready: bool) -> Value {
+    let mut template = template.clone();
     template["metadata"]["labels"]["pod-template-hash"] = json!("${hash}");
     let mut selector = work.selector.clone();
     selector["pod-template-hash"] = json!("${hash}");

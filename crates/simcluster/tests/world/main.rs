@@ -4,6 +4,7 @@
 
 mod busy;
 mod everything;
+mod kubectl;
 mod live;
 mod real;
 mod references;
