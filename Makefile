@@ -5,7 +5,7 @@ CACHE := $(or $(FLEETGRAPH_CACHE),$(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME)/fleet
 CARGO_DENY := $(CACHE)/cargo-deny-0.20.2/bin/cargo-deny
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build bench check generate advisories clean
+.PHONY: help demo test build bench faults check generate advisories clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,8 +24,17 @@ test: ## Do everything that CI does: format, lints, rules, licences, all tests.
 	@cargo clippy --workspace --all-targets --quiet -- -D warnings
 	@echo "test: licences, bans, sources"
 	@$(CARGO_DENY) --log-level error check licenses bans sources
+	@echo "test: the page: types, lints, unit tests"
+	@cd web && npm run --silent verify
 	@echo "test: the dependency rule; unit, property, differential and end-to-end tests"
 	@cargo test --workspace --no-fail-fast
+
+faults: ## Run the registry against thousands of simulated clusters that go wrong, each with a seed of its own.
+	@scripts/prepare --only compiler,toolchain
+	@from=$$(date +%s); for batch in 0 1 2 3 4 5 6 7 8 9; do \
+	  seeds=$$((from + batch * 400))..$$((from + batch * 400 + 400)); echo "faults: seeds $$seeds"; \
+	  FLEETGRAPH_FAULT_SEEDS=$$seeds cargo test --quiet --workspace --test simulated -- --nocapture || exit 1; \
+	done
 
 check: ## The quick part of `make test`: format, lints, and tests that start no control plane.
 	@cargo fmt --all --check
