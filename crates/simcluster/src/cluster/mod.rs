@@ -201,7 +201,13 @@ impl Cluster {
         for seed in objects {
             revision += 1;
             let body = Body::Shared { template: seed.template, slots: seed.slots };
-            made.push(Arc::new(Object { key: seed.key, revision, created: seed.created, uid: seed.uid, body }));
+            made.push(Arc::new(Object {
+                key: seed.key,
+                revision,
+                created: seed.created,
+                uid: seed.uid,
+                body,
+            }));
         }
         state.revision = revision;
         let store = state.store(&resource.storage);
