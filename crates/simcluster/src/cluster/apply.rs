@@ -1,8 +1,7 @@
 //! Server-side apply, as kubectl and Helm use it: an applier's fields are merged in, those that it gave up go, and a field
 //! of another applier with another value is a conflict unless forced.
 //!
-//! Only appliers own fields here. The real server also notes what plain updates set, so a conflict with `kubectl edit`
-//! is not seen here; what appliers say to each other is.
+//! What plain updates set is noted in `managed.rs`, so a conflict with `kubectl edit` is seen as well.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,7 +9,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::write::{incoming, text};
-use super::{Cluster, Patch, WriteOptions};
+use super::{Cluster, Patch, WriteOptions, managed};
 use crate::clock::rfc3339;
 use crate::error::{ApiError, Cause};
 use crate::object::{Key, Object};
@@ -18,9 +17,9 @@ use crate::resources::{Resource, Shape};
 use crate::schema::Node;
 
 /// A step into an object, as `fieldsV1` writes it: `f:name`, `k:{…}`, `v:…`.
-type Path = Vec<String>;
+pub(super) type Path = Vec<String>;
 
-fn node_of(resource: &Resource) -> Node {
+pub(super) fn node_of(resource: &Resource) -> Node {
     match &resource.schema {
         Shape::BuiltIn(id) => Node::Ref(*id),
         Shape::Custom(custom) => custom.node.clone(),
@@ -61,7 +60,7 @@ fn leaves(node: &Node, value: &Value, at: &Path, out: &mut BTreeSet<Path>) {
     }
 }
 
-fn item_key(keys: &[String], item: &Value) -> String {
+pub(super) fn item_key(keys: &[String], item: &Value) -> String {
     let mut map = Map::new();
     for key in keys {
         let default = if key == "protocol" { json!("TCP") } else { Value::Null };
@@ -82,13 +81,13 @@ fn find<'a>(value: &'a mut Value, step: &str) -> Option<&'a mut Value> {
     value.as_array_mut()?.iter_mut().find(|item| matches(item, &keys))
 }
 
-fn matches(item: &Value, keys: &Map<String, Value>) -> bool {
+pub(super) fn matches(item: &Value, keys: &Map<String, Value>) -> bool {
     keys.iter().all(|(key, value)| {
         item.get(key) == Some(value) || key == "protocol" && value == "TCP" && item.get(key).is_none()
     })
 }
 
-fn value_at(value: &Value, path: &Path) -> Option<Value> {
+pub(super) fn value_at(value: &Value, path: &Path) -> Option<Value> {
     let mut value = value.clone();
     for step in path {
         if let Some(wanted) = step.strip_prefix("v:") {
@@ -177,21 +176,31 @@ fn merge(node: &Node, current: &mut Value, applied: &Value) {
     }
 }
 
-fn to_fields(paths: &BTreeSet<Path>) -> Value {
-    let mut fields = json!({});
-    for path in paths {
-        let mut at = &mut fields;
-        for step in path {
+/// A container that is owned as such says `.` where something below it is owned as well.
+pub(super) fn to_fields(paths: &BTreeSet<Path>) -> Value {
+    fn at<'a>(fields: &'a mut Value, path: &[String]) -> &'a mut Value {
+        path.iter().fold(fields, |at, step| {
             if !at[step].is_object() {
                 at[step] = json!({});
             }
-            at = &mut at[step];
+            &mut at[step]
+        })
+    }
+    let own = |path: &Path| path.iter().filter(|step| *step != ".").cloned().collect::<Path>();
+    let mut fields = json!({});
+    for path in paths {
+        at(&mut fields, &own(path));
+    }
+    for path in paths {
+        let owned = at(&mut fields, &own(path));
+        if owned.as_object().is_some_and(|below| !below.is_empty()) {
+            owned["."] = json!({});
         }
     }
     fields
 }
 
-fn from_fields(fields: &Value, at: &Path, out: &mut BTreeSet<Path>) {
+pub(super) fn from_fields(fields: &Value, at: &Path, out: &mut BTreeSet<Path>) {
     match fields.as_object() {
         Some(map) if !map.is_empty() => {
             for (step, inner) in map {
@@ -218,7 +227,7 @@ fn shown(path: &Path) -> String {
     })
 }
 
-fn is_identity(path: &Path) -> bool {
+pub(super) fn is_identity(path: &Path) -> bool {
     matches!(
         path.iter().map(String::as_str).collect::<Vec<_>>().as_slice(),
         ["f:metadata", "f:name" | "f:namespace" | "f:uid" | "f:resourceVersion" | "f:creationTimestamp", ..]
@@ -262,10 +271,14 @@ impl Cluster {
         let mut mine = BTreeSet::new();
         leaves(&node, &applied, &Vec::new(), &mut mine);
         mine.retain(|path| !is_identity(path));
-        let entry = json!({
+        let mut entry = json!({
             "manager": options.manager, "operation": "Apply", "apiVersion": resource.api_version(),
             "time": rfc3339(self.0.clock.now().as_second()), "fieldsType": "FieldsV1", "fieldsV1": to_fields(&mine),
         });
+        // Noted here, not as a plain write.
+        let options = &WriteOptions { note: false, ..options.clone() };
+        let is_mine =
+            |entry: &Value| entry["manager"] == options.manager.as_str() && entry["operation"] == "Apply";
         let current = self.lock().get(resource, &Key::new(namespace, name));
         let Some(current) = current else {
             applied["metadata"]["managedFields"] = json!([entry]);
@@ -279,7 +292,7 @@ impl Cluster {
         let mut entries = value["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
         let mut others = BTreeSet::new();
         let mut conflicts = Vec::new();
-        for other in entries.iter_mut().filter(|entry| entry["manager"] != options.manager.as_str()) {
+        for other in entries.iter_mut().filter(|entry| !is_mine(entry)) {
             let mut theirs = BTreeSet::new();
             from_fields(&other["fieldsV1"], &Vec::new(), &mut theirs);
             let taken: Vec<Path> = theirs
@@ -291,7 +304,7 @@ impl Cluster {
                 if options.force {
                     theirs.remove(&path);
                 } else {
-                    conflicts.push((other["manager"].as_str().unwrap_or_default().to_owned(), shown(&path)));
+                    conflicts.push((who(other), shown(&path)));
                 }
             }
             other["fieldsV1"] = to_fields(&theirs);
@@ -301,21 +314,23 @@ impl Cluster {
             return Err(conflict(&conflicts));
         }
         let mut before = BTreeSet::new();
-        for entry in entries.iter().filter(|entry| entry["manager"] == options.manager.as_str()) {
+        for entry in entries.iter().filter(|entry| is_mine(entry)) {
             from_fields(&entry["fieldsV1"], &Vec::new(), &mut before);
         }
         merge(&node, &mut value, &applied);
         for path in before.difference(&mine).filter(|path| !others.contains(*path)) {
             remove(&mut value, path);
         }
-        let same = before == mine && value == super::served(resource, &current);
+        let unchanged = value == super::served(resource, &current);
+        let same = before == mine && unchanged;
+        if unchanged && let Some(entry) = entry.as_object_mut() {
+            // As the real server: only what changes the object has a time.
+            entry.remove("time");
+        }
         if !same {
-            entries.retain(|entry| {
-                entry["manager"] != options.manager.as_str() && entry["fieldsV1"] != json!({})
-            });
+            entries.retain(|entry| !is_mine(entry) && entry["fieldsV1"] != json!({}));
             entries.push(entry);
-            let order = |entry: &Value| (text(entry, "time").to_owned(), text(entry, "manager").to_owned());
-            entries.sort_by_key(order);
+            managed::sort(&mut entries);
             value["metadata"]["managedFields"] = json!(entries);
         }
         let patch = Patch::Whole(value);
@@ -323,18 +338,30 @@ impl Cluster {
     }
 }
 
+/// As a conflict names the other: appliers by their name, writers with the version they wrote in as well.
+fn who(entry: &Value) -> String {
+    let mut who = format!("\"{}\"", text(entry, "manager"));
+    if !text(entry, "subresource").is_empty() {
+        who.push_str(&format!(" with subresource \"{}\"", text(entry, "subresource")));
+    }
+    if entry["operation"] == "Update" {
+        who.push_str(&format!(" using {}", text(entry, "apiVersion")));
+    }
+    who
+}
+
 fn conflict(conflicts: &[(String, String)]) -> ApiError {
     let causes: Vec<Value> = conflicts
         .iter()
-        .map(|(manager, field)| json!({"reason": "FieldManagerConflict", "message": format!("conflict with \"{manager}\""), "field": field}))
+        .map(|(manager, field)| json!({"reason": "FieldManagerConflict", "message": format!("conflict with {manager}"), "field": field}))
         .collect();
     let message = match conflicts {
-        [(manager, field)] => format!("Apply failed with 1 conflict: conflict with \"{manager}\": {field}"),
+        [(manager, field)] => format!("Apply failed with 1 conflict: conflict with {manager}: {field}"),
         many => {
             let (manager, _) = &many[0];
             let fields: Vec<String> = many.iter().map(|(_, field)| format!("- {field}")).collect();
             format!(
-                "Apply failed with {} conflicts: conflicts with \"{manager}\":\n{}",
+                "Apply failed with {} conflicts: conflicts with {manager}:\n{}",
                 many.len(),
                 fields.join("\n")
             )

@@ -16,6 +16,7 @@ pub(crate) mod crd;
 mod defaults;
 mod delete;
 mod list;
+mod managed;
 mod patch;
 mod pod_defaults;
 mod scale;

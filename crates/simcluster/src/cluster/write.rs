@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rand::RngExt;
 use serde_json::{Map, Value, json};
 
-use super::{Cluster, State, crd, defaults};
+use super::{Cluster, State, crd, defaults, managed};
 use crate::clock::rfc3339;
 use crate::convert;
 use crate::error::{ApiError, Cause};
@@ -32,6 +32,8 @@ pub struct WriteOptions {
     pub strict: bool,
     /// `fieldManager`; of apply, the owner of the fields.
     pub manager: String,
+    /// The manager is written down in `managedFields`, as for every request over HTTP.
+    pub note: bool,
     /// Apply takes over the fields of others.
     pub force: bool,
 }
@@ -249,7 +251,7 @@ impl Cluster {
             for key in ["selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"] {
                 metadata.remove(key);
             }
-            if options.manager.is_empty() {
+            if options.note || options.manager.is_empty() {
                 metadata.remove("managedFields");
             }
             metadata.insert("uid".to_owned(), json!(uid.to_string()));
@@ -273,6 +275,9 @@ impl Cluster {
         let key = Key { namespace: intern(namespace), name: name.as_str().into() };
         if state.get(resource, &key).is_some() {
             return Err(ApiError::already_exists(resource, &name));
+        }
+        if options.note {
+            managed::note(resource, None, &mut value, options, &rfc3339(now));
         }
         let body = Object::own(value);
         let object = Object { key, revision: 0, created: now, uid, body };
@@ -370,6 +375,9 @@ impl Cluster {
             && new["metadata"]["deletionGracePeriodSeconds"].as_i64().unwrap_or(0) == 0
             && !(&*resource.storage == "namespaces"
                 && new["spec"]["finalizers"].as_array().is_some_and(|f| !f.is_empty()));
+        if options.note {
+            managed::note(resource, Some(&old), &mut new, options, &rfc3339(self.0.clock.now().as_second()));
+        }
         let object = current.with_body(Object::own(new));
         if options.dry_run {
             return Ok(Arc::new(object));

@@ -23,6 +23,8 @@ pub(crate) struct Call {
     pub target: ResourceTarget,
     pub query: Query,
     pub accept: String,
+    /// As the client calls itself.
+    pub agent: String,
     pub user: User,
     /// Ends the whole connection.
     pub cut: CancellationToken,
@@ -143,6 +145,8 @@ async fn inside(
     let user = caller(&cluster, &request)?;
     let accept =
         request.headers().get(http::header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or("*/*").to_owned();
+    let agent = request.headers().get(http::header::USER_AGENT).and_then(|v| v.to_str().ok());
+    let agent = agent.unwrap_or_default().to_owned();
     let target = match Target::read(path) {
         Target::Resource(target) => target,
         Target::Other(parts) => {
@@ -160,7 +164,7 @@ async fn inside(
         };
     };
     authorize(&cluster, &user, verb, &target)?;
-    let call = Call { cluster, resource, target, query, accept, user, cut: cut.clone() };
+    let call = Call { cluster, resource, target, query, accept, agent, user, cut: cut.clone() };
     if !call.target.subresource.is_empty() {
         return write::subresource(&call, verb, request).await;
     }

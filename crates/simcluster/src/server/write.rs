@@ -57,12 +57,21 @@ pub(crate) fn yaml(bytes: &[u8]) -> Result<Value, ApiError> {
         .map_err(|error| ApiError::bad_request(format!("error decoding YAML: {error}")))
 }
 
+/// Who says nothing goes by the first word of the program's name.
+fn manager(call: &Call) -> String {
+    match call.query.text("fieldManager") {
+        "" => call.agent.split('/').next().filter(|name| !name.is_empty()).unwrap_or("unknown").to_owned(),
+        given => given.to_owned(),
+    }
+}
+
 fn options(call: &Call) -> WriteOptions {
     WriteOptions {
         part: Part::Whole,
         dry_run: call.query.text("dryRun") == "All",
         strict: call.query.text("fieldValidation") == "Strict",
-        manager: call.query.text("fieldManager").to_owned(),
+        manager: manager(call),
+        note: true,
         force: call.query.flag("force"),
     }
 }
@@ -88,6 +97,8 @@ pub(crate) async fn answer(call: &Call, verb: &str, request: Request<Incoming>) 
         }
         "patch" if media == "application/apply-patch+yaml" => {
             let value = parse(call, &media, &bytes)?;
+            let manager = call.query.text("fieldManager").to_owned();
+            let options = WriteOptions { manager, ..options };
             let (object, created) =
                 cluster.apply(resource, &target.namespace, &target.name, value, &options)?;
             Ok(read::one(call, form, if created { 201 } else { 200 }, &object))

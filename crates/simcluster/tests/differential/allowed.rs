@@ -7,11 +7,6 @@ use crate::script::Step;
 
 /// (the path of the request, the end of the place in the answer, why)
 const ALLOWED: &[(&str, &str, &str)] = &[
-    (
-        "",
-        ".managedFields",
-        "who set which field is kept for apply alone, and costs more memory than the object",
-    ),
     ("/version", "body.compiler", "another program"),
     ("/version", "body.gitCommit", "another program"),
     ("/version", "body.goVersion", "another program"),
@@ -47,6 +42,10 @@ const DECODERS: &[&str] = &[
     // The body follows, shortened.
     "Object 'Kind' is missing",
 ];
+
+/// The scripts in which `managedFields` are compared. In the others, what differs is who is said to own what the server
+/// fills in by itself, what a custom resource defaults, and what is written through the scale subresource.
+const OWNERS_COMPARED: &[&str] = &["managed fields", "apply", "strategic", "objects", "conflicts"];
 
 fn is_message(at: &str) -> bool {
     at == "body.message" || at.starts_with("body.details.causes[") && at.ends_with("].message")
@@ -102,7 +101,7 @@ fn adds_an_accessor(difference: &Difference, real: &str, simulated: &str) -> boo
     first.is_some_and(|first| real.starts_with(&first)) && real.contains(SAID_AGAIN)
 }
 
-pub fn is_allowed(step: &Step, difference: &Difference) -> bool {
+pub fn is_allowed(script: &str, step: &Step, difference: &Difference) -> bool {
     let listed = ALLOWED.iter().any(|(path, end, _)| {
         (path.is_empty() || step.path.split('?').next() == Some(path)) && difference.at.ends_with(end)
     });
@@ -121,7 +120,8 @@ pub fn is_allowed(step: &Step, difference: &Difference) -> bool {
             || is_of_another_stage(&real, &simulated));
     let scaled =
         step.path.starts_with("/apis/example.com/v1/") && adds_an_accessor(difference, &real, &simulated);
-    listed || worded || scaled
+    let managed = difference.at.contains("managedFields") && !OWNERS_COMPARED.contains(&script);
+    listed || worded || scaled || managed
 }
 
 /// Kubectl's interactive paths and the admission of pods have no place here, so discovery doesn't offer them; metrics are

@@ -67,7 +67,7 @@ impl Pair {
             let real = of_real.normalise(real);
             let simulated = of_simulated.normalise(simulated);
             for difference in compare::compare(&real, &simulated) {
-                if !allowed::is_allowed(step, &difference) {
+                if !allowed::is_allowed(name, step, &difference) {
                     found.push(format!("{name}: {step}\n      {difference}"));
                 }
             }

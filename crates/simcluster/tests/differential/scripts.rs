@@ -24,6 +24,7 @@ pub fn all() -> Vec<(&'static str, Vec<Step>)> {
         ("scale", scales()),
         ("access", access()),
         ("apply", applies()),
+        ("managed fields", managed()),
         ("reviews", reviews()),
         ("autoscalers", autoscalers()),
         ("tables of workloads", tables::workloads()),
@@ -709,5 +710,42 @@ fn autoscalers() -> Vec<Step> {
         get(all(new)),
         delete(at(old, "o")),
         delete(all(new)),
+    ]
+}
+
+/// Who owns which field after plain writes, and what an applier is told of it.
+fn managed() -> Vec<Step> {
+    let at = |manager: &str| format!("{MAPS}/mf?fieldManager={manager}");
+    let map = |data: serde_json::Value| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "mf"}, "data": data});
+    let deployments = format!("{DEPLOYMENTS}/d");
+    let image = |image: &str| json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}, "spec": {"template": {"spec": {"containers": [{"name": "c", "image": image}]}}}});
+    vec![
+        post(
+            format!("{MAPS}?fieldManager=maker"),
+            json!({"metadata": {"name": "mf", "labels": {"l": "1"}, "finalizers": ["a.b/c"]}, "data": {"a": "1", "b": "1"}}),
+        ),
+        merge(at("editor"), json!({"data": {"a": "2", "c": "3"}})),
+        merge(at("editor"), json!({"data": {"a": "2"}})),
+        merge(at("maker"), json!({"data": {"b": null}, "metadata": {"annotations": {"x": "y"}}})),
+        apply(at("applier"), map(json!({"a": "2"}))),
+        apply(at("applier"), map(json!({"a": "9"}))),
+        apply(at("applier"), map(json!({"a": "9", "c": "9"}))),
+        apply(format!("{}&force=true", at("applier")), map(json!({"a": "9"}))),
+        put(
+            at("writer"),
+            json!({"metadata": {"name": "mf", "labels": {"l": "2"}}, "data": {"a": "9", "z": "1"}}),
+        ),
+        apply(at("applier"), map(json!({"z": "2"}))),
+        merge(at("maker"), json!({"metadata": {"finalizers": null}})),
+        delete(format!("{MAPS}/mf")),
+        post(format!("{DEPLOYMENTS}?fieldManager=maker"), deployment()),
+        strategic(format!("{deployments}?fieldManager=scaler"), json!({"spec": {"replicas": 7}})),
+        strategic(
+            format!("{deployments}/status?fieldManager=controller"),
+            json!({"status": {"replicas": 2, "conditions": [{"type": "Available", "status": "True"}]}}),
+        ),
+        apply(format!("{deployments}?fieldManager=applier"), image("nginx:9")),
+        apply(format!("{deployments}?fieldManager=applier&force=true"), image("nginx:9")),
+        delete(&deployments),
     ]
 }
