@@ -60,4 +60,4 @@ advisories: ## Check dependencies against the advisory database (needs the inter
 
 clean: ## Remove what was built in the tree. The cache outside of it stays.
 	cargo clean
-	git clean -fdXq -- tests
+	git clean -fdXq -- tests web

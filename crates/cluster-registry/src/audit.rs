@@ -9,8 +9,9 @@
 //!
 //! An object is the same if uid and version are equal, so that this holds whatever versions look like. After a backup was
 //! restored, and written to until its versions caught up, an object may have both from two pasts; a repair compares
-//! contents, so that one other difference is enough to find it. The list is read from the
-//! cluster's storage, not from the cache that feeds the watch: a cache that missed an event would agree with it.
+//! contents, so that one other difference is enough to find it. The list asks
+//! for the newest state. Newer API servers answer that from the cache that feeds their watches as well: what such a cache
+//! itself never heard, nobody can see before its server restarts.
 
 use std::{
     borrow::Cow,
@@ -95,7 +96,7 @@ impl Audit {
             if comparison.goes_back(&page.metadata.resource_version) {
                 return Ok(Finding::WentBack);
             }
-            page.items.iter().for_each(|item| comparison.listed(&item.metadata));
+            page.items.iter().flatten().for_each(|item| comparison.listed(&item.metadata));
             match page.metadata.next {
                 Some(next) if !next.is_empty() => position = Some(next.into_owned()),
                 _ => break,
@@ -124,8 +125,9 @@ impl Audit {
 struct Page<'a> {
     #[serde(borrow)]
     metadata: PageMeta<'a>,
+    /// Null where there are none.
     #[serde(borrow)]
-    items: Vec<Item<'a>>,
+    items: Option<Vec<Item<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -212,16 +214,25 @@ fn retain_unchanged(suspects: &mut Vec<Suspect>, later: &dyn Versions) {
     });
 }
 
-/// Counts what was lost, for operators: a cluster or a proxy that loses changes has a fault.
-pub(crate) fn count(cluster: &ClusterId, lost: usize) {
-    static LOST: OnceLock<Counter<u64>> = OnceLock::new();
-    let counter = LOST.get_or_init(|| {
-        global::meter("fleetgraph")
+/// Counts an audit that came to its end, and what it found, for operators: a cluster or a proxy that loses changes has a
+/// fault.
+pub(crate) fn count(cluster: &ClusterId, audits: u64, lost: usize) {
+    static COUNTERS: OnceLock<(Counter<u64>, Counter<u64>)> = OnceLock::new();
+    let (done, found) = COUNTERS.get_or_init(|| {
+        let meter = global::meter("fleetgraph");
+        let done = meter
+            .u64_counter("fleetgraph.watch.audits")
+            .with_description("Audits of watches that came to their end")
+            .build();
+        let found = meter
             .u64_counter("fleetgraph.watch.lost_changes")
             .with_description("Changes that a watch did not bring, found by an audit and repaired")
-            .build()
+            .build();
+        (done, found)
     });
-    counter.add(lost as u64, &[KeyValue::new("cluster", cluster.as_str().to_owned())]);
+    let cluster = [KeyValue::new("cluster", cluster.as_str().to_owned())];
+    done.add(audits, &cluster);
+    found.add(lost as u64, &cluster);
 }
 
 #[cfg(test)]
@@ -298,6 +309,13 @@ mod tests {
                 .collect();
             prop_assert_eq!(lost, expected);
         }
+    }
+
+    #[test]
+    fn a_list_of_nothing_has_null_for_its_items() {
+        let text = r#"{"kind":"PartialObjectMetadataList","metadata":{"resourceVersion":"7"},"items":null}"#;
+        let page: Page<'_> = serde_json::from_str(text).unwrap();
+        assert!(page.items.is_none() && page.metadata.next.is_none());
     }
 
     #[test]

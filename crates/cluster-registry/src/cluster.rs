@@ -188,7 +188,7 @@ impl Cluster {
             open.push(Open { store: Arc::clone(&store), cancel: cancel.clone() });
             open
         });
-        self.tasks.spawn(Watch { cluster: self.spec.id.clone(), parts, writer }.run(cancel));
+        self.tasks.spawn(Watch::new(self.spec.id.clone(), parts, writer).run(cancel));
         true
     }
 
@@ -227,8 +227,10 @@ impl Cluster {
     }
 }
 
-/// Audits of one cluster that list at the same time.
-const AUDITS: usize = 1;
+/// Room for the audits of a cluster: one lists at a time.
+fn audits() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(1))
+}
 
 /// The task that owns everything that runs for a cluster.
 struct Supervisor {
@@ -251,26 +253,31 @@ impl Supervisor {
             .ok()
             .and_then(|health| health.version.as_ref().map(|v| (v.major, v.minor)))
             .is_some_and(|version| version >= (1, STREAMS_LISTS_FROM));
-        // So that the series is there before the first loss.
-        audit::count(&self.cluster.spec.id, 0);
+        // So that the series are there before the first audit.
+        audit::count(&self.cluster.spec.id, 0, 0);
         let parts = WatchParts {
             client: connection.client(),
             breaker: connection.breaker().clone(),
             slots: self.slots.clone(),
             resync: self.settings.resync_period,
             audit: self.settings.audit_period,
-            audits: Arc::new(Semaphore::new(AUDITS)),
+            audits: audits(),
             streamed,
             metadata_only: false,
             open: false,
         };
-        // Lists of custom resources have places of their own, so that those of the table never wait for them.
+        // Lists and audits of custom resources have places of their own, so that the table's never wait for them.
         let slots = ListSlots::new(Arc::clone(&self.slots.fleet), self.settings.concurrent_lists_per_cluster);
-        self.cluster.parts.store(Some(Arc::new(WatchParts { slots, open: true, ..parts.clone() })));
+        self.cluster.parts.store(Some(Arc::new(WatchParts {
+            slots,
+            audits: audits(),
+            open: true,
+            ..parts.clone()
+        })));
         for writer in writers {
             let metadata_only = self.settings.metadata_only.iter().any(|name| writer.kind().answers_to(name));
             let parts = WatchParts { metadata_only, ..parts.clone() };
-            let watch = Watch { cluster: self.cluster.spec.id.clone(), parts, writer };
+            let watch = Watch::new(self.cluster.spec.id.clone(), parts, writer);
             self.cluster.tasks.spawn(watch.run(cancel.clone()));
         }
         let _ = cancel.run_until_cancelled(self.announce_health(&connection)).await;

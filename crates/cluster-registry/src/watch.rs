@@ -80,9 +80,11 @@ pub(crate) struct WatchParts {
 
 /// The watch of one kind of one cluster. It does not know the kind's type, so that it is compiled once.
 pub(crate) struct Watch {
-    pub cluster: ClusterId,
-    pub parts: WatchParts,
-    pub writer: Box<dyn AnyWriter>,
+    cluster: ClusterId,
+    parts: WatchParts,
+    writer: Box<dyn AnyWriter>,
+    /// Whether the last audit found something to repair.
+    repaired: bool,
 }
 
 /// Why a stream of events was left.
@@ -110,6 +112,10 @@ struct Slot {
 }
 
 impl Watch {
+    pub(crate) fn new(cluster: ClusterId, parts: WatchParts, writer: Box<dyn AnyWriter>) -> Self {
+        Self { cluster, parts, writer, repaired: false }
+    }
+
     /// Runs until cancelled; then drops the copy.
     pub(crate) async fn run(mut self, cancel: CancellationToken) {
         let mut failures = 0;
@@ -159,7 +165,8 @@ impl Watch {
         let mut staged = 0;
         let resync_at = self.resync_at();
         // At any time within the period, so that the kinds and clusters of a fleet are spread over it.
-        let mut audit_at = Instant::now() + jitter(self.parts.audit);
+        let mut audit_at =
+            if self.repaired { self.audit_at() } else { Instant::now() + jitter(self.parts.audit) };
         let mut audit: Option<BoxFuture<'static, _>> = None;
         let mut spoke = Instant::now();
         loop {
@@ -185,20 +192,26 @@ impl Watch {
                     () = sleep_until(resync_at), if !lists_next && !self.parts.resync.is_zero() => return Left::Resync,
                     () = sleep_until(audit_at), if audit.is_none() && !lists_next && !self.parts.audit.is_zero() => {
                         audit_at = self.audit_at();
-                        if self.parts.breaker.reachable() {
+                        if self.parts.breaker.reachable() && self.writer.state() == WatchState::Live {
                             audit = Some(self.audit().run().boxed());
                         }
                         continue;
                     }
                     Some(found) = OptionFuture::from(audit.as_mut()) => {
-                        (audit, audit_at) = (None, self.audit_at());
+                        audit = None;
                         match found {
-                            Ok(found) if self.differs(&found) => return Left::Repair,
-                            Ok(_) => {}
+                            Ok(found) => {
+                                audit::count(&self.cluster, 1, 0);
+                                self.repaired = self.differs(&found);
+                                if self.repaired {
+                                    return Left::Repair;
+                                }
+                            }
                             Err(error) => {
                                 tracing::debug!(cluster = %self.cluster, kind = self.writer.kind().kind, %error, "no audit");
                             }
                         }
+                        audit_at = self.audit_at();
                         continue;
                     }
                     () = sleep_until(spoke + STALLED_LIST), if slot.as_ref().is_some_and(|slot| slot.fleet.is_some()) => {
@@ -245,6 +258,8 @@ impl Watch {
                     staged += 1;
                 }
                 Some(Err(error)) => {
+                    // It would go on after the wait, and find what the watch has yet to bring.
+                    audit = None;
                     // What came before the error is shown before the wait.
                     self.writer.commit();
                     staged = 0;
@@ -357,7 +372,7 @@ impl Watch {
                     namespace = &*first.namespace, name = &*first.name,
                     "the watch lost changes without a word, of this object for one; listing again"
                 );
-                audit::count(&self.cluster, lost.len());
+                audit::count(&self.cluster, 0, lost.len());
                 self.writer.distrust();
                 true
             }
@@ -373,7 +388,9 @@ impl Watch {
     }
 
     fn audit_at(&self) -> Instant {
-        Instant::now() + self.parts.audit - jitter(self.parts.audit / 5)
+        // Where lists must be repeated, audits wait longer: what is late looks lost, and lists make it later.
+        let period = if self.repaired { self.parts.audit * 2 } else { self.parts.audit };
+        Instant::now() + period - jitter(period / 5)
     }
 
     fn resync_at(&self) -> Instant {

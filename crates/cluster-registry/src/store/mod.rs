@@ -117,7 +117,8 @@ impl<K: Kind> Store<K> {
     /// Whether what isn't here of a namespace isn't in the cluster either, as far as the cluster was heard.
     #[must_use]
     pub fn complete(&self, namespace: &str) -> bool {
-        self.shared.status.load().synced && self.namespace().is_none_or(|only| only == namespace)
+        let status = self.shared.status.load();
+        status.synced && status.malformed == 0 && self.namespace().is_none_or(|only| only == namespace)
     }
 
     /// The copy as it is now.

@@ -183,7 +183,10 @@ impl<K: Kind> AnyWriter for Writer<K> {
             }
         }
         self.publish(first);
-        self.distrusted = false;
+        if std::mem::take(&mut self.distrusted) {
+            // The highest version is lower now, though no object may have changed.
+            self.shared.snapshot.store(Arc::new(self.next.clone()));
+        }
         // What is malformed and not listed any more is gone.
         self.malformed = std::mem::take(&mut self.malformed_listed);
         self.set_status(|status| {

@@ -14,6 +14,7 @@ use clap::Args;
 use super::Fleet;
 use crate::{
     config::{self, Config, Overrides},
+    lifecycle::Signals,
     serve,
 };
 
@@ -38,7 +39,10 @@ pub fn run(arguments: &Demo) -> anyhow::Result<()> {
     let begun = Instant::now();
     let files = tempfile::Builder::new().prefix("fleetgraph-demo-").tempdir()?;
     let (kubeconfig, file) = (files.path().join("kubeconfig"), files.path().join("fleetgraph.yaml"));
-    let clusters = Clusters::start(&arguments.fleet, &kubeconfig, &file)?;
+    let mut clusters = Clusters::start(&arguments.fleet, &kubeconfig, &file)?;
+    if !clusters.served()? {
+        return Ok(());
+    }
     let config = settings(&file, arguments)?;
     let first = config.clusters.first().map(|cluster| cluster.id.clone()).unwrap_or_default();
     let ready = move |address: SocketAddr| {
@@ -107,7 +111,7 @@ const SUBSCRIPTION: &str = "subscription { podEvents { type reason pod { id phas
 struct Clusters(Child);
 
 impl Clusters {
-    /// Starts it, and waits until it serves.
+    /// Starts it.
     fn start(fleet: &Fleet, kubeconfig: &Path, config: &Path) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("can't find this program's own file")?;
         let child = Command::new(program)
@@ -121,17 +125,37 @@ impl Clusters {
             .stdout(Stdio::piped())
             .spawn()
             .context("can't start the simulated clusters")?;
-        let mut this = Self(child);
-        let mut said = String::new();
-        if let Some(out) = this.0.stdout.take() {
-            BufReader::new(out).read_line(&mut said)?;
+        Ok(Self(child))
+    }
+
+    /// Waits until it serves; `false` if a signal comes first, which must not leave anything behind either.
+    fn served(&mut self) -> anyhow::Result<bool> {
+        let out = self.0.stdout.take().context("the simulated clusters have no output")?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let said = runtime.block_on(async {
+            let mut signals = Signals::listen().context("can't listen for signals")?;
+            let line = tokio::task::spawn_blocking(move || {
+                let mut said = String::new();
+                BufReader::new(out).read_line(&mut said).map(|_| said)
+            });
+            tokio::select! {
+                said = line => anyhow::Ok(Some(said??)),
+                _ = signals.next() => Ok(None),
+            }
+        });
+        // The line may still be read for, until the process ends.
+        runtime.shutdown_background();
+        match said? {
+            None => Ok(false),
+            Some(said) if said.is_empty() => {
+                let status = self.0.wait()?;
+                bail!("the simulated clusters ended before they served: {status}");
+            }
+            Some(said) => {
+                let _nobody_reads = io::stdout().lock().write_all(said.as_bytes());
+                Ok(true)
+            }
         }
-        if said.is_empty() {
-            let status = this.0.wait()?;
-            bail!("the simulated clusters ended before they served: {status}");
-        }
-        let _nobody_reads = io::stdout().lock().write_all(said.as_bytes());
-        Ok(this)
     }
 }
 

@@ -8,9 +8,9 @@ pub struct Fleet {
     /// How many clusters.
     #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub clusters: u32,
-    /// How many objects in all of them, about.
-    #[arg(long, value_name = "COUNT", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(0..=10_000_000))]
-    pub objects: u32,
+    /// How many objects in all of them, about; 700 for each cluster if missing. A cluster's system has some 200 by itself.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(0..=10_000_000))]
+    objects: Option<u32>,
     /// Changes a second in all of them: rollouts, crashes, nodes that fail and recover. 0 for a fleet that stands still.
     #[arg(long, value_name = "RATE", default_value_t = 3.0, value_parser = rate)]
     pub churn: f64,
@@ -20,10 +20,16 @@ pub struct Fleet {
 }
 
 impl Fleet {
+    #[must_use]
+    pub fn objects(&self) -> u32 {
+        self.objects.unwrap_or(self.clusters * 700)
+    }
+
     /// The same on another command line.
     #[must_use]
     pub fn arguments(&self) -> Vec<String> {
-        let Self { clusters, objects, churn, seed } = self;
+        let Self { clusters, churn, seed, .. } = self;
+        let objects = self.objects();
         vec![
             format!("--clusters={clusters}"),
             format!("--objects={objects}"),
@@ -55,7 +61,7 @@ mod tests {
 
     #[test]
     fn a_fleet_reads_back_from_its_arguments() {
-        let fleet = Fleet { clusters: 7, objects: 900, churn: 2.5, seed: 11 };
+        let fleet = Fleet { clusters: 7, objects: Some(900), churn: 2.5, seed: 11 };
         let line = std::iter::once("x".to_owned()).chain(fleet.arguments());
         assert_eq!(format!("{:?}", Line::parse_from(line).fleet), format!("{fleet:?}"));
     }

@@ -58,8 +58,16 @@ pub fn run(arguments: &Simulate) -> anyhow::Result<()> {
 
 async fn simulate(arguments: &Simulate) -> anyhow::Result<()> {
     let mut signals = Signals::listen().context("can't listen for signals")?;
+    if arguments.with_parent {
+        // Ctrl-C reaches everybody at the terminal; the parent ends first, and its pipe with it.
+        std::thread::Builder::new().name("parent".to_owned()).spawn(|| {
+            let _ended = io::copy(&mut io::stdin().lock(), &mut io::sink());
+            std::process::exit(0);
+        })?;
+    }
     let begun = Instant::now();
-    let Fleet { clusters, objects, churn, seed } = arguments.fleet;
+    let Fleet { clusters, churn, seed, .. } = arguments.fleet;
+    let objects = arguments.fleet.objects();
     let world = World::new(&WorldOptions::new(clusters as usize, objects as usize, seed));
     let simulator =
         Simulator::start(SimulatorOptions { listen: arguments.listen, ..SimulatorOptions::default() })
@@ -92,11 +100,9 @@ async fn simulate(arguments: &Simulate) -> anyhow::Result<()> {
     // One line: whoever started this may wait for it. Nobody has to read it.
     let _nobody_reads = io::stdout().lock().write_all(said.as_bytes());
     if arguments.with_parent {
-        // Ctrl-C reaches everybody at the terminal; the parent ends first, and its pipe with it.
-        let _ended = tokio::task::spawn_blocking(|| io::copy(&mut io::stdin().lock(), &mut io::sink())).await;
-    } else {
-        signals.next().await;
+        std::future::pending::<()>().await;
     }
+    signals.next().await;
     Ok(())
 }
 

@@ -18,8 +18,18 @@ use crate::server::program;
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// A process that does not outlive the test.
+pub struct Running(pub Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ended = self.0.kill();
+        let _ended = self.0.wait();
+    }
+}
+
 pub struct Demo {
-    child: Child,
+    child: Running,
     pub address: SocketAddr,
     pub kubeconfig: PathBuf,
     /// What it printed.
@@ -29,17 +39,20 @@ pub struct Demo {
 impl Demo {
     /// Starts it, and waits until it says that it is ready.
     pub fn start(arguments: &[&str]) -> Self {
-        let mut child = program()
+        let child = program()
             .args(["demo", "--listen=127.0.0.1:0"])
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
+        let mut child = Running(child);
+        let out = BufReader::new(child.0.stdout.take().unwrap());
+        let (sender, lines) = std::sync::mpsc::channel();
+        std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
         let mut said = String::new();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        for line in lines.by_ref() {
-            let line = line.unwrap();
+        loop {
+            let line = lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("not ready; it said {said}"));
             said += &line;
             said.push('\n');
             if line.starts_with("Ctrl-C") {
@@ -83,20 +96,20 @@ impl Demo {
 
     /// The process with the simulated clusters.
     pub fn simulated(&self) -> u32 {
-        let children = format!("/proc/{0}/task/{0}/children", self.child.id());
+        let children = format!("/proc/{0}/task/{0}/children", self.child.0.id());
         let text = std::fs::read_to_string(children).unwrap();
         // It may have been started from another thread than the first.
         let all = text.split_whitespace().next().map(ToOwned::to_owned);
-        all.unwrap_or_else(|| panic!("no child of {}", self.child.id())).parse().unwrap()
+        all.unwrap_or_else(|| panic!("no child of {}", self.child.0.id())).parse().unwrap()
     }
 
     pub fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        kill_process(Pid::from_child(&self.child.0), signal).unwrap();
     }
 
     pub async fn ended(&mut self) {
         let deadline = Instant::now() + PATIENCE;
-        while self.child.try_wait().unwrap().is_none() {
+        while self.child.0.try_wait().unwrap().is_none() {
             assert!(Instant::now() < deadline, "the demo does not end");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -106,9 +119,9 @@ impl Demo {
 impl Drop for Demo {
     fn drop(&mut self) {
         // Its clusters end with it, and it removes its files.
-        let _ended = kill_process(Pid::from_child(&self.child), Signal::TERM);
+        let _ended = kill_process(Pid::from_child(&self.child.0), Signal::TERM);
         let deadline = Instant::now() + PATIENCE;
-        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+        while matches!(self.child.0.try_wait(), Ok(None)) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(20));
         }
     }

@@ -10,7 +10,7 @@ mod server;
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Stdio};
 
-use demo::{Demo, gone, until};
+use demo::{Demo, Running, gone, until};
 use serde_json::{Value, json};
 
 async fn ask(demo: &Demo, query: &str) -> Value {
@@ -88,6 +88,30 @@ async fn the_demo_ends_with_all_that_it_started_however_it_ends() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_demo_that_is_ended_while_it_begins_leaves_nothing_behind_either() {
+    let dir = tempfile::tempdir().unwrap();
+    let demo = server::program()
+        .args(["demo", "--listen=127.0.0.1:0", "--clusters=200", "--objects=200000"])
+        .env("TMPDIR", dir.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut demo = Running(demo);
+    let files = || fs::read_dir(dir.path()).unwrap().count();
+    until("it has begun", async || files() > 0).await;
+    let pid = rustix::process::Pid::from_child(&demo.0);
+    until("it ends", async || {
+        // The first may come before anybody listens for it, and is the end then as well.
+        let _gone = rustix::process::kill_process(pid, rustix::process::Signal::INT);
+        demo.0.try_wait().unwrap().is_some()
+    })
+    .await;
+    let listened = demo.0.wait().unwrap().code() == Some(0);
+    assert!(!listened || files() == 0, "its files are still there");
+}
+
 #[test]
 fn a_simulator_serves_this_machine_alone() {
     let output = server::program()
@@ -104,7 +128,7 @@ fn a_simulator_serves_this_machine_alone() {
 async fn serve_takes_the_configuration_that_simulate_writes() {
     let dir = tempfile::tempdir().unwrap();
     let (kubeconfig, config) = (dir.path().join("kubeconfig"), dir.path().join("fleet.yaml"));
-    let mut simulator = server::program()
+    let simulator = server::program()
         .args(["simulate", "--clusters=2", "--objects=500", "--churn=0"])
         .arg("--kubeconfig")
         .arg(&kubeconfig)
@@ -113,17 +137,19 @@ async fn serve_takes_the_configuration_that_simulate_writes() {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    until("the files are written", async || config.exists()).await;
-    let text = fs::read_to_string(&config).unwrap();
+    let mut simulator = Running(simulator);
+    let read = || fs::read_to_string(&config).unwrap_or_default();
+    until("the files are written", async || serde_json::from_str::<Value>(&read()).is_ok()).await;
+    let text = read();
     let check = server::program().args(["config", "--check"]).arg(&config).output().unwrap();
     assert!(check.status.success(), "{text}");
     // Whoever has the file is the administrator of the clusters.
     assert_eq!(fs::metadata(&kubeconfig).unwrap().permissions().mode() & 0o077, 0);
     rustix::process::kill_process(
-        rustix::process::Pid::from_child(&simulator),
+        rustix::process::Pid::from_child(&simulator.0),
         rustix::process::Signal::TERM,
     )
     .unwrap();
-    let status = simulator.wait().unwrap();
+    let status = simulator.0.wait().unwrap();
     assert_eq!(status.code(), Some(0), "a signal is an orderly end");
 }

@@ -140,10 +140,11 @@ async fn an_audit_finds_nothing_to_repair_where_nothing_is_lost_however_much_cha
         let series = text.lines().filter(|line| line.starts_with(name) && line.contains("audited"));
         series.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     };
-    // One for each kind after another: a hundred is three rounds over all of them.
-    let before = metric("fleetgraph_cluster_requests_total").await;
+    // Audits are lists; one for each kind after another, so that a hundred are three rounds over all of them.
+    let audits = async || metric(r#"fleetgraph_watch_audits_total{"#).await;
+    let before = audits().await;
     let deadline = std::time::Instant::now() + crate::bed::PATIENCE;
-    while metric("fleetgraph_cluster_requests_total").await < before + 100.0 {
+    while audits().await < before + 100.0 {
         assert!(std::time::Instant::now() < deadline, "no audits");
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     }

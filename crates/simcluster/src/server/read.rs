@@ -225,6 +225,11 @@ pub(crate) fn write_list(call: &Call, form: Form, list: List) -> Answer {
         Form::Metadata => of("PartialObjectMetadataList", "meta.k8s.io/v1"),
         Form::Table(table) => table.head(&call.resource, &metadata),
     };
+    // A real server makes this form of an empty list from nothing at all.
+    if form == Form::Metadata && list.items.is_empty() {
+        let head = head.trim_end_matches('[');
+        return answer::json_text(200, format!("{head}null}}\n").into_bytes());
+    }
     let body = pieces(head, Arc::clone(&call.resource), form, list.items, Arc::new(call.cluster.faults()));
     answer::with_body(200, "application/json", body)
 }

@@ -74,6 +74,8 @@ fn objects() -> Vec<Step> {
         get(format!("{MAPS}/o")).accept("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"),
         get(format!("{MAPS}?fieldSelector=metadata.name=o"))
             .accept("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"),
+        get(format!("{MAPS}?fieldSelector=metadata.name=nobody"))
+            .accept("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"),
         put(format!("{MAPS}/o"), map.clone()),
         put(format!("{MAPS}/o"), json!({"metadata": {"name": "o"}, "data": {"k": "w"}})),
         post(format!("{MAPS}?dryRun=All"), json!({"metadata": {"name": "dry"}})),
