@@ -58,7 +58,8 @@ impl Pair {
 
     /// What the two answered differently, as text.
     async fn differences(&self, name: &str, steps: &[Step]) -> Vec<String> {
-        let (real, simulated) = tokio::join!(self.real.run(steps), self.simulated.run(steps));
+        let simulated = self.simulated.run(steps, &[]).await;
+        let real = self.real.run(steps, &simulated).await;
         let mut found = Vec::new();
         let (mut of_real, mut of_simulated) = (normal::Names::default(), normal::Names::default());
         for ((step, mut real), mut simulated) in steps.iter().zip(real).zip(simulated) {
