@@ -235,8 +235,14 @@ impl AnyReader<'_> {
     /// The copies of a cluster, one for each kind; none if there is no such cluster, or it may not be seen.
     #[must_use]
     pub fn stores(&self, cluster: &str) -> Vec<Arc<dyn AnyStore>> {
+        self.stores_where(cluster, &|_| true)
+    }
+
+    /// Those of some kinds.
+    #[must_use]
+    pub fn stores_where(&self, cluster: &str, wanted: &dyn Fn(&KindMeta) -> bool) -> Vec<Arc<dyn AnyStore>> {
         match self.clusters.get(cluster) {
-            Some(cluster) if self.scope.allows_cluster(&cluster.spec().id) => cluster.stores(),
+            Some(cluster) if self.scope.allows_cluster(&cluster.spec().id) => cluster.stores_where(wanted),
             _ => Vec::new(),
         }
     }

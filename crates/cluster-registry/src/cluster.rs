@@ -166,8 +166,15 @@ impl Cluster {
     /// The copies of all kinds: those of the kind table in its order, then those that are known at run time only.
     #[must_use]
     pub fn stores(&self) -> Vec<Arc<dyn AnyStore>> {
+        self.stores_where(&|_| true)
+    }
+
+    /// Those of some kinds.
+    #[must_use]
+    pub fn stores_where(&self, wanted: &dyn Fn(&KindMeta) -> bool) -> Vec<Arc<dyn AnyStore>> {
         let open = self.open.load();
-        self.order.iter().chain(open.iter().map(|open| &open.store)).map(Arc::clone).collect()
+        let all = self.order.iter().chain(open.iter().map(|open| &open.store));
+        all.filter(|store| wanted(store.kind())).map(Arc::clone).collect()
     }
 
     /// The copies of the kinds that a type stands for which is known at run time only.

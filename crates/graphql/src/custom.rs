@@ -6,7 +6,7 @@ use kinds::{CustomResource, Resource, ResourceFilter, Viewer, graph::ResourceId,
 
 use crate::{
     SchemaSettings,
-    graph::store,
+    graph::OfKind,
     list::{self, Place},
 };
 
@@ -36,7 +36,7 @@ impl CustomQuery {
         name: String,
     ) -> async_graphql::Result<Option<Resource<CustomResource>>> {
         let viewer = Viewer::of(ctx)?;
-        let kind = store(&viewer.registry.read_any(&viewer.scope), &cluster, &resource)?.kind();
+        let kind = OfKind::find(&viewer.registry.read_any(&viewer.scope), &cluster, &resource)?.kind;
         let namespace = match namespace {
             _ if !kind.namespaced => String::new(),
             Some(namespace) => namespace,
@@ -62,7 +62,7 @@ impl CustomQuery {
             let viewer = Viewer::of(ctx)?;
             let reader = viewer.registry.read_any(&viewer.scope);
             let known = reader.clusters().any(|cluster| {
-                reader.stores(cluster.as_str()).iter().any(|store| store.kind().is_resource(resource))
+                !reader.stores_where(cluster.as_str(), &|kind| kind.is_resource(resource)).is_empty()
             });
             if !known {
                 return Err(graphql_error(&Error::bad_input(format!(
@@ -84,9 +84,8 @@ fn one(
 ) -> async_graphql::Result<Option<Resource<CustomResource>>> {
     let viewer = Viewer::of(ctx)?;
     let reader = viewer.registry.read_any(&viewer.scope);
-    let stores = reader.stores(cluster);
     let mut found = None;
-    for store in stores.iter().filter(|store| store.kind().is_resource(resource)) {
+    for store in &reader.stores_where(cluster, &|kind| kind.is_resource(resource)) {
         found = found.or_else(|| reader.get(&**store, namespace, name));
         if let Some(problem) = reader.problem(&**store).filter(|_| found.is_none()) {
             // Whether it exists isn't known.

@@ -10,7 +10,7 @@ use kinds::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::graph::{alike, bounded, store};
+use crate::graph::{OfKind, bounded};
 
 /// The most entities of one answer.
 const MAX_ENTITIES: usize = 10_000;
@@ -37,7 +37,7 @@ impl EntityQuery {
     ) -> async_graphql::Result<Vec<KubernetesResource>> {
         let viewer = Viewer::of(ctx)?;
         let reader = viewer.registry.read_any(&viewer.scope);
-        let store = store(&reader, &cluster, &kind)?;
+        let of_kind = OfKind::find(&reader, &cluster, &kind)?;
         let limit = bounded("limit", limit, MAX_ENTITIES)?;
         let (from, to) = match &namespace {
             Some(namespace) => (Edge::Before(namespace), Edge::After(namespace)),
@@ -45,18 +45,18 @@ impl EntityQuery {
         };
         let mut rows = Vec::new();
         let mut truncated = false;
-        for store in alike(&reader, &*store) {
-            if let Some(problem) = reader.problem(&*store) {
+        for store in &of_kind.stores {
+            if let Some(problem) = reader.problem(&**store) {
                 report(ctx, &problem);
             }
-            let (found, more) = reader.within(&*store, None, from, to, limit - rows.len(), &|_| true);
+            let (found, more) = reader.within(&**store, None, from, to, limit - rows.len(), &|_| true);
             rows.extend(found);
             truncated |= more;
         }
         if truncated {
             let message = format!(
                 "there are more than {limit} {}; ask for a namespace, or page through `resources`",
-                store.kind().plural
+                of_kind.kind.plural
             );
             report(ctx, &Error::bad_input(message));
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object};
 use cluster_registry::{AnyReader, AnyStore, unknown_cluster};
-use fleetgraph_core::{EdgeType, Error, KindMeta};
+use fleetgraph_core::{ClusterId, EdgeType, Error, KindMeta};
 use kinds::{
     ErrorExt, Viewer, edge_types_or_default,
     graph::{
@@ -38,9 +38,9 @@ impl GraphQuery {
     ) -> async_graphql::Result<Option<ResourceGraph>> {
         let viewer = Viewer::of(ctx)?;
         let reader = viewer.registry.read_any(&viewer.scope);
-        let store = store(&reader, &cluster, &resource_type)?;
+        let of_kind = OfKind::find(&reader, &cluster, &resource_type)?;
         let namespace = match namespace {
-            _ if !store.kind().namespaced => String::new(),
+            _ if !of_kind.kind.namespaced => String::new(),
             Some(namespace) => namespace,
             None => ctx.data::<SchemaSettings>()?.default_namespace.clone(),
         };
@@ -51,7 +51,7 @@ impl GraphQuery {
             edges: edge_types_or_default(edge_types),
             nodes: bounded("limit", limit, MAX_NODES)?,
         };
-        Ok(around(ctx, &reader, &*store, &namespace, &name, &walk))
+        Ok(around(ctx, &reader, &of_kind, &namespace, &name, &walk))
     }
 
     /// What depends on an object, directly and through others: what may break when it changes or goes, or is broken
@@ -88,7 +88,7 @@ fn by_id(
     let id: ResourceId = id.parse::<ResourceId>().graphql()?;
     let viewer = Viewer::of(ctx)?;
     let reader = viewer.registry.read_any(&viewer.scope);
-    let store = store(&reader, id.object.cluster.as_str(), &id.resource)?;
+    let of_kind = OfKind::find(&reader, id.object.cluster.as_str(), &id.resource)?;
     let walk = Walk {
         depth: bounded("depth", depth, MAX_DEPTH)?,
         outgoing: direction == Direction::Outgoing,
@@ -97,40 +97,32 @@ fn by_id(
         edges: EdgeType::ALL.into_iter().filter(|edge| *edge != EdgeType::Concerns).collect(),
         nodes: bounded("limit", limit, MAX_NODES)?,
     };
-    Ok(around(ctx, &reader, &*store, &id.object.namespace, &id.object.name, &walk))
+    Ok(around(ctx, &reader, &of_kind, &id.object.namespace, &id.object.name, &walk))
 }
 
 /// The graph around an object or, if it isn't there, around its place. If it might be there, the answer says so.
 fn around(
     ctx: &Context<'_>,
     reader: &AnyReader<'_>,
-    store: &dyn AnyStore,
+    of_kind: &OfKind,
     namespace: &str,
     name: &str,
     walk: &Walk,
 ) -> Option<ResourceGraph> {
-    let stores = alike(reader, store);
+    let OfKind { kind, cluster, stores } = of_kind;
     stores.iter().filter_map(|store| reader.problem(&**store)).for_each(|problem| report(ctx, &problem));
     let found = stores.iter().find_map(|store| reader.get(&**store, namespace, name));
     let there = found.is_some();
     let root = found.map_or_else(
         || {
-            let kind = store.kind();
-            let all = |_: &KindMeta| true;
-            Vertex::Named(Named::new(store.cluster(), &stores, &all, kind.kind, namespace, name))
+            let is_it = |meta: &KindMeta| meta == *kind;
+            Vertex::Named(Named::new(cluster, stores, &is_it, kind.kind, namespace, name))
         },
         Vertex::Object,
     );
     let graph = graph::walk(reader, root, walk);
     let known = there || graph.places.len() > 1 || !graph.cuts.is_empty();
     known.then(|| ResourceGraph(Arc::new(graph)))
-}
-
-/// All stores of the kind and cluster of one: several, where only some namespaces are watched.
-pub fn alike(reader: &AnyReader<'_>, store: &dyn AnyStore) -> Vec<Arc<dyn AnyStore>> {
-    let mut stores = reader.stores(store.cluster().as_str());
-    stores.retain(|other| other.kind() == store.kind());
-    stores
 }
 
 /// The stores that a kind's name means: those of the resource, or else those that people call so.
@@ -140,19 +132,28 @@ pub fn named(mut stores: Vec<Arc<dyn AnyStore>>, name: &str) -> Vec<Arc<dyn AnyS
     stores
 }
 
-/// The store that a cluster and a kind's name mean.
-pub fn store(
-    reader: &AnyReader<'_>,
-    cluster: &str,
-    resource: &str,
-) -> async_graphql::Result<Arc<dyn AnyStore>> {
-    if !reader.clusters().any(|id| id.as_str() == cluster) {
-        return Err(graphql_error(&unknown_cluster(cluster)));
+/// A kind of a cluster.
+pub struct OfKind {
+    pub kind: &'static KindMeta,
+    pub cluster: ClusterId,
+    /// Its stores, one at least: several, where only some namespaces are watched.
+    pub stores: Vec<Arc<dyn AnyStore>>,
+}
+
+impl OfKind {
+    /// The kind that a cluster and a kind's name mean.
+    ///
+    /// # Errors
+    /// When there is no such cluster, or no such kind is watched in it.
+    pub fn find(reader: &AnyReader<'_>, cluster: &str, resource: &str) -> async_graphql::Result<Self> {
+        let known = reader.clusters().find(|id| id.as_str() == cluster).cloned();
+        let cluster = known.ok_or_else(|| graphql_error(&unknown_cluster(cluster)))?;
+        let mut stores = named(reader.stores(cluster.as_str()), resource);
+        let kind = stores.first().map(|store| store.kind());
+        let kind = kind.ok_or_else(|| graphql_error(&unknown_kind(resource)))?;
+        stores.retain(|store| store.kind() == kind);
+        Ok(Self { kind, cluster, stores })
     }
-    named(reader.stores(cluster), resource)
-        .into_iter()
-        .next()
-        .ok_or_else(|| graphql_error(&unknown_kind(resource)))
 }
 
 /// An argument that must lie between 0 and a bound.

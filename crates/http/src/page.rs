@@ -118,6 +118,6 @@ fn served(file: EmbeddedFile, caching: HeaderValue) -> Response {
 }
 
 fn not_found(request: &Request) -> Response {
-    let id = request.extensions().get::<RequestId>().cloned().unwrap_or_else(RequestId::random);
+    let id = RequestId::given(request.extensions());
     Failure::new(ErrorCode::NotFound, "the page has no such file").into_response(Media::Json, &id)
 }

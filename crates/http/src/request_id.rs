@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 
 /// The header that carries the id in both directions.
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -23,6 +23,11 @@ impl RequestId {
             .and_then(|value| value.to_str().ok())
             .filter(|text| is_sound(text))
             .map_or_else(Self::random, |text| Self(text.into()))
+    }
+
+    /// The id that was given to a request that is being answered.
+    pub(crate) fn given(extensions: &Extensions) -> Self {
+        extensions.get::<Self>().cloned().unwrap_or_else(Self::random)
     }
 
     #[must_use]

@@ -79,7 +79,7 @@ pub fn router<E: Executor>(parts: Parts<E>) -> Router {
 }
 
 async fn nothing_here(request: Request<axum::body::Body>) -> Response {
-    let id = id_of(&request);
+    let id = RequestId::given(request.extensions());
     Failure::new(
         ErrorCode::NotFound,
         "nothing is served at this path; GraphQL is at /graphql, and the page at /",
@@ -88,10 +88,6 @@ async fn nothing_here(request: Request<axum::body::Body>) -> Response {
 }
 
 async fn only_get(request: Request<axum::body::Body>) -> Response {
-    let id = id_of(&request);
+    let id = RequestId::given(request.extensions());
     Failure::method("GET, HEAD", "send a GET").into_response(Media::Json, &id)
-}
-
-fn id_of(request: &Request<axum::body::Body>) -> RequestId {
-    request.extensions().get::<RequestId>().cloned().unwrap_or_else(RequestId::random)
 }

@@ -82,11 +82,8 @@ macro_rules! interface {
                 // Not of the table: a kind that this cluster has besides.
                 let viewer = Viewer::of(ctx)?;
                 let reader = viewer.registry.read_any(&viewer.scope);
-                let stores = reader.stores(cluster.as_str());
-                let of_kind = stores.iter().filter(|store| {
-                    store.kind().kind == kind && store.kind().group == group_of(api_version)
-                });
-                let mut found = of_kind.filter_map(|store| {
+                let of_kind = reader.stores_where(cluster.as_str(), &is_kind(kind, api_version));
+                let mut found = of_kind.iter().filter_map(|store| {
                     let namespace = if store.kind().namespaced { namespace } else { "" };
                     reader.get(&**store, namespace, name)
                 });
@@ -97,6 +94,11 @@ macro_rules! interface {
 }
 
 for_each_kind!(interface);
+
+/// Whether a kind is the one that a reference names, in whatever version.
+fn is_kind(kind: &str, api_version: &str) -> impl Fn(&KindMeta) -> bool {
+    move |meta| meta.kind == kind && meta.group == group_of(api_version)
+}
 
 impl AnyResource {
     /// The owner that a reference names. Another object that has taken the owner's name is not it.
@@ -138,9 +140,9 @@ impl AnyResource {
         name: &str,
     ) -> async_graphql::Result<Self> {
         let viewer = Viewer::of(ctx)?;
-        let stores = viewer.registry.read_any(&viewer.scope).stores(cluster.as_str());
-        let is_it = |meta: &KindMeta| meta.kind == kind && meta.group == group_of(api_version);
-        let named = Named::new(cluster, &stores, &is_it, kind, namespace, name);
+        let is_it = is_kind(kind, api_version);
+        let of_kind = viewer.registry.read_any(&viewer.scope).stores_where(cluster.as_str(), &is_it);
+        let named = Named::new(cluster, &of_kind, &is_it, kind, namespace, name);
         Ok(Self::Reference(ObjectReference::new(named, Some(api_version.to_owned()))))
     }
 }

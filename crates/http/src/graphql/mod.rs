@@ -127,7 +127,7 @@ fn single(answer: Answer, media: Media) -> Response {
 
 fn context_of(parts: &Parts) -> RequestContext {
     RequestContext {
-        request_id: parts.extensions.get::<RequestId>().cloned().unwrap_or_else(RequestId::random),
+        request_id: RequestId::given(&parts.extensions),
         transport: Transport::Http,
         headers: Arc::new(parts.headers.clone()),
         peer: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0),
