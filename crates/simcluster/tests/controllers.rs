@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
-use std::process::Command;
+mod kubectl;
+
 use std::sync::Arc;
 
+use kubectl::Kubectl;
 use serde_json::{Value, json};
 use simcluster::{
     Cluster, ClusterOptions, DeleteOptions, Key, Object, Propagation, Resource, Seed, Simulator,
@@ -98,22 +100,11 @@ async fn kubectl_creates_applies_scales_and_reads() {
     let simulator = Simulator::start(SimulatorOptions::default()).await.unwrap();
     let cluster = cluster();
     simulator.add(&cluster);
-    let dir = tempfile::tempdir().unwrap();
-    let config = dir.path().join("kubeconfig");
-    simulator.write_kubeconfig(&config, &[&cluster]).unwrap();
-    let program =
-        tokio::task::spawn_blocking(testkit::Tools::locate).await.unwrap().unwrap().program("kubectl");
-    let kubectl = |arguments: &[&str]| {
-        let mut command = Command::new(&program);
-        command.env("KUBECONFIG", &config).env("HOME", dir.path()).args(arguments);
-        let output = tokio::task::block_in_place(|| command.output()).unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        text
-    };
+    let at = Kubectl::at(&simulator, &cluster).await;
+    let kubectl = |arguments: &[&str]| at.run(arguments);
     let template = json!({"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "nginx", "image": "nginx:1"}]}});
     let spec = json!({"selector": {"matchLabels": {"app": "web"}}, "template": template});
-    let web = dir.path().join("web.json");
+    let web = at.dir.path().join("web.json");
     // From a file: what kubectl makes up itself it sends as protobuf, which this server doesn't read.
     let deployment =
         json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": spec});
@@ -124,7 +115,7 @@ async fn kubectl_creates_applies_scales_and_reads() {
     assert!(table.contains("web    0/1     0            0"), "{table}");
     assert!(kubectl(&["scale", "deployment/web", "--replicas=3"]).contains("scaled"));
     kubectl(&["set", "image", "deployment/web", "nginx=nginx:2"]);
-    let manifest = dir.path().join("map.json");
+    let manifest = at.dir.path().join("map.json");
     let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}, "data": {"a": "1"}});
     std::fs::write(&manifest, map.to_string()).unwrap();
     let file = manifest.to_str().unwrap();

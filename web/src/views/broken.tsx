@@ -1,43 +1,26 @@
 // What is broken now, the worst first, by cluster and namespace.
 
 import { useState } from 'preact/hooks';
-import { type HealthStatus, OBJECTS, type ObjectsAnswer, UNHEALTHY } from '../api/documents.ts';
-import { useHealthEvents } from '../api/use_health_events.ts';
-import { useQuery } from '../api/use_query.ts';
+import { UNHEALTHY } from '../api/documents.ts';
 import { type Family, familiesByPlace, type Place } from '../broken/families.ts';
 import { WORKLOADS } from '../kinds.ts';
-import { Choice, HealthChoice } from '../parts/filters.tsx';
 import { Heading } from '../parts/heading.tsx';
 import { ChevronIcon } from '../parts/icons.tsx';
 import { ClusterLink, ObjectLink } from '../parts/links.tsx';
 import { Empty, Loading, QueryNotices } from '../parts/notices.tsx';
-import { Pager } from '../parts/pager.tsx';
+import { FacetChoice, HealthChoices, ObjectsPager, useObjects } from '../parts/objects.tsx';
 import { ObjectStatus } from '../parts/status.tsx';
 import { Age, formatClock } from '../parts/time.tsx';
-import { go, href } from '../router.ts';
-
-const PAGE = 100;
-
-const list = (value: string | null) => (value ? [value] : undefined);
+import { href } from '../router.ts';
 
 export function BrokenView({ params }: { params: URLSearchParams }) {
-  const chosen = (params.get('health') ?? '').split(',').filter(Boolean) as HealthStatus[];
-  const kind = params.get('kind');
-  const after = params.get('after');
-  const any = {
-    kinds: kind === 'workloads' ? [...WORKLOADS, 'replicasets.apps', 'pods'] : list(kind),
-    clusters: list(params.get('cluster')),
-    namespaces: list(params.get('namespace')),
-    health: UNHEALTHY,
-  };
-  const filter = { ...any, health: chosen.length > 0 ? chosen : UNHEALTHY };
-  const variables = { filter, any, order: { field: 'HEALTH', direction: 'DESC' }, first: PAGE, after };
-  const broken = useQuery<ObjectsAnswer>(OBJECTS, variables, 10_000);
-  useHealthEvents(params.get('cluster'), params.get('namespace'), broken.refresh);
-
-  const to = (change: Record<string, string | null>) =>
-    href('broken', { ...Object.fromEntries(params), after: null, ...change });
-  const change = (key: string) => (value: string) => go(to({ [key]: value }));
+  const objects = useObjects('broken', params, {
+    base: { health: UNHEALTHY },
+    workloads: [...WORKLOADS, 'replicasets.apps', 'pods'],
+    order: { field: 'HEALTH', direction: 'DESC' },
+    everyMs: 10_000,
+  });
+  const broken = objects.query;
   const answer = broken.data;
   const places = answer ? familiesByPlace(answer.resources.nodes) : [];
 
@@ -52,38 +35,15 @@ export function BrokenView({ params }: { params: URLSearchParams }) {
         )}
       </Heading>
       <div class="filters">
-        <HealthChoice
-          offered={UNHEALTHY}
-          chosen={chosen}
-          counts={answer?.any.byHealth ?? []}
-          onChange={(health) => go(to({ health: health.join() }))}
-        />
-        <Choice
-          label="Cluster"
-          all="All clusters"
-          value={params.get('cluster') ?? ''}
-          counts={answer?.resources.byCluster ?? []}
-          onChange={change('cluster')}
-        />
-        <Choice
-          label="Namespace"
-          all="All namespaces"
-          value={params.get('namespace') ?? ''}
-          counts={answer?.resources.byNamespace ?? []}
-          onChange={change('namespace')}
-        />
-        <Choice
-          label="Kind"
-          all="All kinds"
-          value={kind ?? ''}
-          counts={answer?.resources.byKind ?? []}
-          onChange={change('kind')}
-        />
+        <HealthChoices objects={objects} offered={UNHEALTHY} />
+        <FacetChoice objects={objects} of="cluster" />
+        <FacetChoice objects={objects} of="namespace" />
+        <FacetChoice objects={objects} of="kind" />
       </div>
       <QueryNotices query={broken} />
       {answer === null && broken.failure === null && broken.loading && <Loading rows={12} />}
       {answer && places.length === 0 && (
-        <Empty title={after ? 'This page is empty now.' : 'Nothing that matches is broken.'}>
+        <Empty title={params.get('after') ? 'This page is empty now.' : 'Nothing that matches is broken.'}>
           {params.size > 0 && <a href={href('broken')}>Show all that is broken</a>}
         </Empty>
       )}
@@ -92,16 +52,7 @@ export function BrokenView({ params }: { params: URLSearchParams }) {
           <PlaceTable key={`${place.cluster}:${place.namespace}`} place={place} />
         ))}
       </div>
-      {answer && (
-        <Pager
-          after={after}
-          endCursor={answer.resources.pageInfo.endCursor}
-          hasNextPage={answer.resources.pageInfo.hasNextPage}
-          shown={answer.resources.nodes.length}
-          total={answer.resources.totalCount}
-          hrefOf={(cursor) => to({ after: cursor })}
-        />
-      )}
+      <ObjectsPager objects={objects} />
     </>
   );
 }

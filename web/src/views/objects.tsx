@@ -1,53 +1,40 @@
 // All objects, of any kind in any cluster, by what is chosen: where a search, a cluster or a count leads to.
 
-import { type HealthStatus, type Listed, OBJECTS, type ObjectsAnswer } from '../api/documents.ts';
-import { useHealthEvents } from '../api/use_health_events.ts';
-import { useQuery } from '../api/use_query.ts';
+import type { HealthStatus, Listed } from '../api/documents.ts';
 import { WORKLOADS } from '../kinds.ts';
 import { placeOf } from '../object_id.ts';
-import { Choice, HealthChoice } from '../parts/filters.tsx';
 import { Heading } from '../parts/heading.tsx';
 import { ClusterLink, ObjectLink } from '../parts/links.tsx';
 import { Empty, Loading, QueryNotices } from '../parts/notices.tsx';
-import { Pager } from '../parts/pager.tsx';
+import { FacetChoice, HealthChoices, ObjectsPager, useObjects } from '../parts/objects.tsx';
 import { ObjectStatus } from '../parts/status.tsx';
 import { Age } from '../parts/time.tsx';
 import { go, href } from '../router.ts';
 
-const PAGE = 100;
 const OFFERED: HealthStatus[] = ['DEGRADED', 'MISSING', 'PROGRESSING', 'UNKNOWN', 'SUSPENDED', 'HEALTHY'];
 
-const ORDERS: Record<string, [label: string, order: { field: string; direction: string }]> = {
-  health: ['Worst first', { field: 'HEALTH', direction: 'DESC' }],
+type Order = [label: string, order: { field: string; direction: string }];
+
+const WORST_FIRST: Order = ['Worst first', { field: 'HEALTH', direction: 'DESC' }];
+const ORDERS: Record<string, Order> = {
+  health: WORST_FIRST,
   cluster: ['Cluster', { field: 'CLUSTER', direction: 'ASC' }],
   newest: ['Newest first', { field: 'CREATED_AT', direction: 'DESC' }],
   name: ['Name', { field: 'NAME', direction: 'ASC' }],
   kind: ['Kind', { field: 'KIND', direction: 'ASC' }],
 };
 
-const list = (value: string | null) => (value ? [value] : undefined);
-
 export function ObjectsView({ params }: { params: URLSearchParams }) {
-  const chosen = (params.get('health') ?? '').split(',').filter(Boolean) as HealthStatus[];
-  const kind = params.get('kind');
-  const after = params.get('after');
-  const any = {
-    text: params.get('text') || undefined,
-    labelSelector: params.get('labels') || undefined,
-    kinds: kind === 'workloads' ? WORKLOADS : list(kind),
-    clusters: list(params.get('cluster')),
-    namespaces: list(params.get('namespace')),
-  };
-  const filter = { ...any, health: chosen.length > 0 ? chosen : undefined };
-  const order = ORDERS[params.get('order') ?? 'health'] ?? ORDERS.health;
-  const variables = { filter, any, order: order?.[1], first: PAGE, after };
-  const objects = useQuery<ObjectsAnswer>(OBJECTS, variables, 15_000);
-  useHealthEvents(params.get('cluster'), params.get('namespace'), objects.refresh);
-
-  const to = (change: Record<string, string | null>) =>
-    href('objects', { ...Object.fromEntries(params), after: null, ...change });
-  const change = (key: string) => (value: string) => go(to({ [key]: value }));
+  const [, order] = ORDERS[params.get('order') ?? 'health'] ?? WORST_FIRST;
+  const list = useObjects('objects', params, {
+    base: { text: params.get('text') || undefined, labelSelector: params.get('labels') || undefined },
+    workloads: WORKLOADS,
+    order,
+    everyMs: 15_000,
+  });
+  const objects = list.query;
   const answer = objects.data;
+  const change = (key: string) => (value: string) => go(list.to({ [key]: value }));
 
   return (
     <>
@@ -62,7 +49,7 @@ export function ObjectsView({ params }: { params: URLSearchParams }) {
             type="search"
             placeholder="Name, namespace, kind, label, image, address"
             value={params.get('text') ?? ''}
-            onInput={(event) => go(to({ text: event.currentTarget.value }), true)}
+            onInput={(event) => go(list.to({ text: event.currentTarget.value }), true)}
           />
         </div>
         <div class="field">
@@ -77,27 +64,9 @@ export function ObjectsView({ params }: { params: URLSearchParams }) {
             onChange={(event) => change('labels')(event.currentTarget.value)}
           />
         </div>
-        <Choice
-          label="Kind"
-          all="All kinds"
-          value={kind ?? ''}
-          counts={answer?.resources.byKind ?? []}
-          onChange={change('kind')}
-        />
-        <Choice
-          label="Cluster"
-          all="All clusters"
-          value={params.get('cluster') ?? ''}
-          counts={answer?.resources.byCluster ?? []}
-          onChange={change('cluster')}
-        />
-        <Choice
-          label="Namespace"
-          all="All namespaces"
-          value={params.get('namespace') ?? ''}
-          counts={answer?.resources.byNamespace ?? []}
-          onChange={change('namespace')}
-        />
+        <FacetChoice objects={list} of="kind" />
+        <FacetChoice objects={list} of="cluster" />
+        <FacetChoice objects={list} of="namespace" />
         <div class="field">
           <label for="objects-order">Order</label>
           <select
@@ -112,12 +81,7 @@ export function ObjectsView({ params }: { params: URLSearchParams }) {
             ))}
           </select>
         </div>
-        <HealthChoice
-          offered={OFFERED}
-          chosen={chosen}
-          counts={answer?.any.byHealth ?? []}
-          onChange={(health) => go(to({ health: health.join() }))}
-        />
+        <HealthChoices objects={list} offered={OFFERED} />
       </div>
       <QueryNotices query={objects} />
       {answer === null && objects.failure === null && objects.loading && <Loading rows={12} />}
@@ -156,16 +120,7 @@ export function ObjectsView({ params }: { params: URLSearchParams }) {
           </table>
         </div>
       )}
-      {answer && (
-        <Pager
-          after={after}
-          endCursor={answer.resources.pageInfo.endCursor}
-          hasNextPage={answer.resources.pageInfo.hasNextPage}
-          shown={answer.resources.nodes.length}
-          total={answer.resources.totalCount}
-          hrefOf={(cursor) => to({ after: cursor })}
-        />
-      )}
+      <ObjectsPager objects={list} />
     </>
   );
 }

@@ -75,6 +75,13 @@ impl Context<'_> {
         written(self.cluster.create(kind(storage), namespace, value, &WriteOptions::default()))
     }
 
+    /// Makes a pod for a controller, which says so of the object that wanted it.
+    pub fn create_pod(&mut self, about: &Subject<'_>, pod: Value, controller: &str) -> Option<Arc<Object>> {
+        let pod = self.create("pods", about.namespace, pod)?;
+        self.say(about, false, "SuccessfulCreate", &format!("Created pod: {}", pod.key.name), controller);
+        Some(pod)
+    }
+
     pub fn delete(&mut self, storage: &str, key: &Key, options: &DeleteOptions) -> bool {
         let done = written(self.cluster.delete(kind(storage), &key.namespace, &key.name, options));
         matches!(done, Some(Deletion::Gone(_) | Deletion::Marked(_)))
@@ -83,7 +90,7 @@ impl Context<'_> {
     /// Says something about an object; what has been said before is counted.
     pub fn say(&mut self, about: &Subject<'_>, warning: bool, reason: &str, message: &str, component: &str) {
         let now = self.time();
-        let said = (about.uid, format!("{reason}{}", &message[..message.len().min(24)]));
+        let said = (about.uid, format!("{reason}{}", message.get(..24).unwrap_or(message)));
         if let Some(key) = self.index.said.get(&said).cloned()
             && let Some((_, event)) = self.get("events", &key)
         {

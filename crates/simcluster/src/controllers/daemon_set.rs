@@ -83,14 +83,7 @@ pub(super) fn reconcile(context: &mut Context<'_>, key: &Key) {
                     json!(set["metadata"]["generation"].to_string());
                 pod["spec"]["tolerations"] = json!(tolerations);
                 pod["spec"]["nodeName"] = json!(&*node.key.name);
-                if let Some(pod) = context.create("pods", &key.namespace, pod) {
-                    context.say(
-                        &about,
-                        false,
-                        "SuccessfulCreate",
-                        &format!("Created pod: {}", pod.key.name),
-                        "daemonset-controller",
-                    );
+                if context.create_pod(&about, pod, "daemonset-controller").is_some() {
                     scheduled += 1;
                     updated += 1;
                 }

@@ -82,15 +82,7 @@ pub(super) fn reconcile(context: &mut Context<'_>, key: &Key) {
                 &format!("{}-", key.name),
                 owner_of("batch/v1", "Job", &key.name, object.uid),
             );
-            if let Some(pod) = context.create("pods", &key.namespace, pod) {
-                context.say(
-                    &about,
-                    false,
-                    "SuccessfulCreate",
-                    &format!("Created pod: {}", pod.key.name),
-                    "job-controller",
-                );
-            }
+            context.create_pod(&about, pod, "job-controller");
         }
         let active = active + missing.max(0);
         if active > 0 {

@@ -25,14 +25,9 @@ pub(super) fn reconcile(context: &mut Context<'_>, key: &Key) {
             &format!("{}-", key.name),
             owner_of("apps/v1", "ReplicaSet", &key.name, object.uid),
         );
-        let Some(pod) = context.create("pods", &key.namespace, pod) else { break };
-        context.say(
-            &about,
-            false,
-            "SuccessfulCreate",
-            &format!("Created pod: {}", pod.key.name),
-            "replicaset-controller",
-        );
+        if context.create_pod(&about, pod, "replicaset-controller").is_none() {
+            break;
+        }
         made += 1;
     }
     if pods.len() > wanted {

@@ -4,10 +4,12 @@
 
 mod busy;
 mod everything;
+#[path = "../kubectl/mod.rs"]
 mod kubectl;
 mod live;
 mod real;
 mod references;
+mod terminal;
 
 use everything::Everything;
 use simcluster::world::{World, WorldOptions};

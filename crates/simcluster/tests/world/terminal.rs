@@ -1,11 +1,11 @@
 //! What somebody at a terminal does with a world, over HTTPS and in real time.
 
-use std::process::Command;
-
 use serde_json::json;
 use simcluster::controllers::{ControllerOptions, Controllers};
 use simcluster::world::{World, WorldOptions};
 use simcluster::{Simulator, SimulatorOptions};
+
+use crate::kubectl::Kubectl;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kubectl_applies_waits_for_rollouts_and_deletes() {
@@ -14,26 +14,15 @@ async fn kubectl_applies_waits_for_rollouts_and_deletes() {
     let controllers = Controllers::start(world.clusters(), ControllerOptions::default()).unwrap();
     let simulator = Simulator::start(SimulatorOptions::default()).await.unwrap();
     simulator.add(cluster);
-    let dir = tempfile::tempdir().unwrap();
-    let config = dir.path().join("kubeconfig");
-    simulator.write_kubeconfig(&config, &[cluster]).unwrap();
-    let located = tokio::task::spawn_blocking(testkit::Tools::locate).await.unwrap();
-    let program = located.unwrap().program("kubectl");
-    let kubectl = |arguments: &[&str]| {
-        let mut command = Command::new(&program);
-        command.env("KUBECONFIG", &config).env("HOME", dir.path()).args(arguments);
-        let output = tokio::task::block_in_place(|| command.output()).unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        text
-    };
+    let at = Kubectl::at(&simulator, cluster).await;
+    let kubectl = |arguments: &[&str]| at.run(arguments);
     let container =
         json!({"name": "web", "image": "web:1", "readinessProbe": {"httpGet": {"path": "/", "port": 80}}});
     let template = json!({"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [container]}});
     let spec = json!({"replicas": 3, "selector": {"matchLabels": {"app": "web"}}, "template": template});
     let deployment =
         json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": spec});
-    let file = dir.path().join("web.json");
+    let file = at.dir.path().join("web.json");
     std::fs::write(&file, deployment.to_string()).unwrap();
     kubectl(&["apply", "-f", file.to_str().unwrap()]);
     let told = kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]);
