@@ -82,7 +82,6 @@ async fn simulate(arguments: &Simulate) -> anyhow::Result<()> {
         let text = configuration(&world, &arguments.kubeconfig)?;
         fs::write(file, text).with_context(|| format!("can't write {}", file.display()))?;
     }
-    // Clusters that sleep renew no leases, and seem to have nobody who leads.
     let controllers = ControllerOptions { seed, awake: AWAKE, ..ControllerOptions::default() };
     // They live for as long as they are held.
     let (_moving, _standing) = if churn > 0.0 {

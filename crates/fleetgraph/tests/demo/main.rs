@@ -12,6 +12,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Stdio};
 
 use demo::{Demo, Running, gone, until};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 
 async fn ask(demo: &Demo, query: &str) -> Value {
     let body = json!({ "query": query }).to_string();
@@ -77,6 +78,39 @@ async fn a_fleet_of_any_size_goes_on_changing() {
     for _ in 0..20 {
         events.until("podEvents").await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_goes_wrong_and_is_put_right_by_the_readmes_command() {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
+    let line = readme.lines().find(|line| line.contains("/simulator/faults -f -")).unwrap();
+    let (_, kubectl) = line.split_once(" | ").unwrap();
+    let demo = Demo::start(&["--churn=0"]);
+    let cluster = ask(&demo, "{ clusters { id } }").await["clusters"][0]["id"].as_str().unwrap().to_owned();
+    let words: Vec<&str> = kubectl.split_whitespace().collect();
+    assert!(words.contains(&cluster.as_str()), "the README names another cluster than {cluster}");
+    let fails = async |faults: &str| {
+        let mut command = tokio::process::Command::new(testkit::Tools::locate().unwrap().program("kubectl"));
+        let kubeconfig = demo.kubeconfig.to_str().unwrap();
+        let words =
+            words.iter().skip(1).map(|word| if *word == "fleet.kubeconfig" { kubeconfig } else { word });
+        let mut child = command.args(words).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(faults.as_bytes()).await.unwrap();
+        assert!(child.wait().await.unwrap().success());
+    };
+    let query = "{ clusters { id freshness { state } } }";
+    let live = async || {
+        let clusters = ask(&demo, query).await["clusters"].as_array().unwrap().clone();
+        let lives = |id: &Value| {
+            let cluster = clusters.iter().find(|cluster| cluster["id"] == *id).unwrap();
+            cluster["freshness"].as_array().unwrap().iter().all(|kind| kind["state"] == "LIVE")
+        };
+        clusters.iter().filter(|cluster| lives(&cluster["id"])).count()
+    };
+    fails(r#"{"refuse": true}"#).await;
+    until("one of three is not live", async || live().await == 2).await;
+    fails("{}").await;
+    until("all three are live again", async || live().await == 3).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

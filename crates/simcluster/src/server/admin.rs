@@ -1,4 +1,5 @@
-//! The simulator's own paths, for another process: `/simulator/clusters/<name>/…` with the simulator's token.
+//! The simulator's own paths, for another process: `/simulator/…` below a cluster's URL, for the cluster's
+//! administrator, whatever goes wrong there. `kubectl replace --raw /simulator/faults -f FILE` sets faults.
 //!
 //! ```text
 //!   GET  faults                 PUT  faults    what goes wrong from now on
@@ -12,31 +13,26 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use serde_json::json;
 
-use super::Shared;
 use super::answer::{self, Answer};
+use crate::cluster::Cluster;
 use crate::error::ApiError;
 use crate::faults::Faults;
 
 const LIMIT: usize = 64 * 1024;
 
-pub(crate) async fn answer(shared: &Shared, path: &str, request: Request<Incoming>) -> Answer {
-    match serve(shared, path, request).await {
+pub(crate) async fn answer(cluster: &Cluster, what: &str, request: Request<Incoming>) -> Answer {
+    match serve(cluster, what, request).await {
         Ok(answer) => answer,
         Err(error) => error.into(),
     }
 }
 
-async fn serve(shared: &Shared, path: &str, request: Request<Incoming>) -> Result<Answer, ApiError> {
+async fn serve(cluster: &Cluster, what: &str, request: Request<Incoming>) -> Result<Answer, ApiError> {
     let token =
         request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    if token != Some(&shared.admin_token) {
+    if token != Some(&cluster.options().admin_token) {
         return Err(ApiError::unauthorized());
     }
-    let mut parts = path.split('/');
-    let (Some(name), Some(what), None) = (parts.next(), parts.next(), parts.next()) else {
-        return Err(ApiError::no_such_resource());
-    };
-    let cluster = shared.cluster(name).ok_or_else(|| ApiError::missing("clusters", "", name))?;
     match (request.method().clone(), what) {
         (Method::GET, "faults") => {}
         (Method::PUT, "faults") => {

@@ -37,9 +37,6 @@ pub(crate) async fn answer(
     request: Request<Incoming>,
 ) -> io::Result<Answer> {
     let path = request.uri().path().to_owned();
-    if let Some(rest) = path.strip_prefix("/simulator/clusters/") {
-        return Ok(admin::answer(shared, rest, request).await);
-    }
     let Some(rest) = path.strip_prefix("/clusters/") else {
         return Ok(answer::plain(404, "404 page not found\n"));
     };
@@ -48,6 +45,10 @@ pub(crate) async fn answer(
     let Some(cluster) = shared.cluster(name) else {
         return Ok(answer::plain(404, "404 page not found\n"));
     };
+    // What goes wrong can be put right whatever goes wrong.
+    if let Some(what) = path.strip_prefix("/simulator/") {
+        return Ok(admin::answer(&cluster, what, request).await);
+    }
     match cluster.0.faults.gate() {
         Gate::Pass(delay) => tokio::time::sleep(delay).await,
         Gate::Refuse => {

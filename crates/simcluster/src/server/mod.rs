@@ -35,7 +35,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use rand::RngExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -47,14 +46,11 @@ use tls::Identity;
 pub struct SimulatorOptions {
     /// Port 0 takes a free one.
     pub listen: SocketAddr,
-    /// For `/simulator/…`, where another process sets faults.
-    pub admin_token: String,
 }
 
 impl Default for SimulatorOptions {
     fn default() -> Self {
-        let token = format!("{:032x}", rand::rng().random::<u128>());
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), admin_token: token }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)) }
     }
 }
 
@@ -68,7 +64,6 @@ pub struct Simulator {
 
 pub(crate) struct Shared {
     pub address: SocketAddr,
-    pub admin_token: String,
     pub clusters: RwLock<BTreeMap<String, Cluster>>,
 }
 
@@ -87,8 +82,7 @@ impl Simulator {
         let listener = TcpListener::bind(options.listen).await?;
         let address = listener.local_addr()?;
         let identity = Identity::new(address).map_err(io::Error::other)?;
-        let shared =
-            Arc::new(Shared { address, admin_token: options.admin_token, clusters: RwLock::default() });
+        let shared = Arc::new(Shared { address, clusters: RwLock::default() });
         let stopping = CancellationToken::new();
         let acceptor = TlsAcceptor::from(Arc::clone(&identity.server));
         tokio::spawn(accept(listener, acceptor, Arc::clone(&shared), stopping.clone()));
@@ -116,11 +110,6 @@ impl Simulator {
     /// Where a cluster is served, as a kubeconfig's `server` says it.
     pub fn url(&self, name: &str) -> String {
         format!("https://{}/clusters/{name}", self.address)
-    }
-
-    /// The token for `/simulator/…`.
-    pub fn admin_token(&self) -> &str {
-        &self.shared.admin_token
     }
 
     pub fn ca_pem(&self) -> &str {

@@ -80,7 +80,7 @@ impl Bed {
 
     /// The simulator's own paths, as another process calls them.
     pub fn admin(&self, method: &str, what: &str, token: &str, body: &str) -> String {
-        let url = format!("https://{}/simulator/clusters/one/{what}", self.simulator.address());
+        let url = format!("{}/simulator/{what}", self.simulator.url("one"));
         let mut curl = std::process::Command::new("curl");
         curl.args(["-sk", "--noproxy", "*", "-X", method, &url, "-d", body]);
         curl.args(["-H", &format!("Authorization: Bearer {token}")]);

@@ -99,14 +99,16 @@ async fn a_restored_backup_takes_the_version_back_and_ends_watches() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_process_sets_faults_with_the_simulators_token() {
+async fn another_process_sets_faults_with_the_administrators_token_whatever_goes_wrong() {
     let bed = bed().await;
-    let token = bed.simulator.admin_token().to_owned();
+    let token = bed.cluster.options().admin_token.clone();
     tokio::task::block_in_place(|| {
         assert!(bed.admin("GET", "faults", "wrong", "").contains("Unauthorized"));
         assert!(
             bed.admin("PUT", "faults", &token, r#"{"loseEvents": 0.25}"#).contains(r#""loseEvents":0.25"#)
         );
+        let all = r#"{"refuse": true, "stall": true, "expiredTokens": true, "loseEvents": 0.25}"#;
+        assert!(bed.admin("PUT", "faults", &token, all).contains(r#""stall":true"#));
         assert!(bed.admin("PUT", "faults", &token, r#"{"nonsense": 1}"#).contains("BadRequest"));
         assert!(bed.admin("POST", "nonsense", &token, "").contains("NotFound"));
         assert!(bed.admin("GET", "compact", &token, "").contains("MethodNotAllowed"));

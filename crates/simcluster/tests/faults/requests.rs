@@ -62,7 +62,7 @@ async fn a_compaction_from_outside_forgets_history_but_ends_no_watch_that_has_se
     let secrets = bed.cluster.resource("", "v1", "secrets").unwrap();
     let secret = json!({"metadata": {"name": "s"}});
     bed.cluster.create(&secrets, "default", secret, &WriteOptions::default()).unwrap();
-    let admin = bed.simulator.admin_token().to_owned();
+    let admin = bed.cluster.options().admin_token.clone();
     tokio::task::block_in_place(|| {
         assert!(bed.admin("POST", "compact", "wrong", "").contains("Unauthorized"));
         assert!(bed.admin("POST", "compact", &admin, "").contains("resourceVersion"));

@@ -28,14 +28,15 @@ use crate::server::Server;
 use crate::socket::Subscription;
 
 /// The changes carry their number in it.
-const LABEL: &str = "bench.fleetgraph.dev/change";
-const SUBSCRIPTION: &str = "subscription { podEvents { type timestamp pod { id phase nodeName labels } } }";
+pub const LABEL: &str = "bench.fleetgraph.dev/change";
+pub const SUBSCRIPTION: &str =
+    "subscription { podEvents { type timestamp pod { id phase nodeName labels } } }";
 const HEARD: usize = 300;
 const ASKED: usize = 200;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The number of a change, and when somebody heard of it.
-type Heard = (usize, Instant);
+pub type Heard = (usize, Instant);
 
 pub async fn measure(server: &Server, client: &Client, pods: &Pods) -> Result<Vec<Figure>> {
     let changed: Vec<_> = spread(pods, 1_000).map(|(_, pod)| pod).collect();
@@ -59,10 +60,9 @@ async fn heard(
     change: &impl AsyncFn(usize) -> Result<Instant>,
 ) -> Result<Vec<Figure>> {
     let mut listeners = JoinSet::new();
-    // One change is under way at a time, so neither queue fills up; a listener would wait if one did.
-    let (sender, mut subscription) = mpsc::channel(16);
+    let (sender, mut subscription) = mpsc::unbounded_channel();
     listeners.spawn(subscribe(Subscription::start(server.address, SUBSCRIPTION).await?, sender));
-    let (sender, mut watch) = mpsc::channel(16);
+    let (sender, mut watch) = mpsc::unbounded_channel();
     listeners.spawn(follow(Api::all(client.clone()), sender));
 
     let first = both_listen(change, &mut subscription, &mut watch).await?;
@@ -102,7 +102,7 @@ impl Since {
 }
 
 /// From one moment to another, which may lie before it.
-fn millis(from: Instant, to: Instant) -> f64 {
+pub fn millis(from: Instant, to: Instant) -> f64 {
     let (later, earlier) = (to.saturating_duration_since(from), from.saturating_duration_since(to));
     (later.as_secs_f64() - earlier.as_secs_f64()) * 1e3
 }
@@ -111,8 +111,8 @@ fn millis(from: Instant, to: Instant) -> f64 {
 /// number of the next change.
 async fn both_listen(
     change: &impl AsyncFn(usize) -> Result<Instant>,
-    subscription: &mut mpsc::Receiver<Heard>,
-    watch: &mut mpsc::Receiver<Heard>,
+    subscription: &mut mpsc::UnboundedReceiver<Heard>,
+    watch: &mut mpsc::UnboundedReceiver<Heard>,
 ) -> Result<usize> {
     for number in 0..50 {
         change(number).await?;
@@ -126,7 +126,7 @@ async fn both_listen(
 }
 
 /// Waits for a change; those before it are passed over.
-async fn hears(listener: &mut mpsc::Receiver<Heard>, wanted: usize) -> Result<Instant> {
+async fn hears(listener: &mut mpsc::UnboundedReceiver<Heard>, wanted: usize) -> Result<Instant> {
     let heard = async {
         while let Some((number, at)) = listener.recv().await {
             if number == wanted {
@@ -146,18 +146,18 @@ fn ended(listeners: &mut JoinSet<Result<()>>) -> String {
     }
 }
 
-async fn subscribe(mut subscription: Subscription, heard: mpsc::Sender<Heard>) -> Result<()> {
+pub async fn subscribe(mut subscription: Subscription, heard: mpsc::UnboundedSender<Heard>) -> Result<()> {
     loop {
         let event = subscription.next().await?;
         let at = Instant::now();
         if let Some(number) = event["podEvents"]["pod"]["labels"][LABEL].as_str() {
-            heard.send((number.parse()?, at)).await?;
+            heard.send((number.parse()?, at))?;
         }
     }
 }
 
 /// A watch of all pods as whole objects, as every controller has one.
-async fn follow(api: Api<Pod>, heard: mpsc::Sender<Heard>) -> Result<()> {
+pub async fn follow(api: Api<Pod>, heard: mpsc::UnboundedSender<Heard>) -> Result<()> {
     let newest = api.list_metadata(&ListParams::default().limit(1)).await?;
     let version = newest.metadata.resource_version.context("a list has a version")?;
     let mut events = api.watch(&WatchParams::default().timeout(290), &version).await?.boxed();
@@ -165,7 +165,7 @@ async fn follow(api: Api<Pod>, heard: mpsc::Sender<Heard>) -> Result<()> {
         let at = Instant::now();
         let WatchEvent::Modified(pod) = event else { continue };
         if let Some(number) = pod.labels().get(LABEL) {
-            heard.send((number.parse()?, at)).await?;
+            heard.send((number.parse()?, at))?;
         }
     }
     bail!("the API server ended the watch")

@@ -5,19 +5,16 @@ use std::fmt;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::cluster::Cluster;
-
 #[derive(Debug, Clone)]
 pub struct Machine {
     cores: usize,
     processor: String,
     memory_mib: u64,
     kernel: String,
-    api_server: String,
 }
 
 impl Machine {
-    pub async fn read(cluster: &Cluster) -> Result<Self> {
+    pub fn read() -> Result<Self> {
         let field = |text: &str, key: &str| {
             let line = text.lines().find(|line| line.starts_with(key))?;
             line.split_once(':').map(|(_, value)| value.trim().to_owned())
@@ -32,24 +29,19 @@ impl Machine {
             processor: field(&processors, "model name").unwrap_or_else(unknown),
             memory_mib: kib.unwrap_or(0) / 1024,
             kernel: std::fs::read_to_string("/proc/sys/kernel/osrelease")?.trim().to_owned(),
-            api_server: cluster.client.apiserver_version().await?.git_version,
         })
     }
 
     pub fn json(&self) -> Value {
         json!({
             "cores": self.cores, "processor": self.processor, "memory_mib": self.memory_mib, "kernel": self.kernel,
-            "kube_apiserver": self.api_server,
         })
     }
 }
 
 impl fmt::Display for Machine {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cores, processor, memory_mib, kernel, api_server } = self;
-        write!(
-            formatter,
-            "{cores} cores ({processor}), {memory_mib} MiB, Linux {kernel}; kube-apiserver {api_server}"
-        )
+        let Self { cores, processor, memory_mib, kernel } = self;
+        write!(formatter, "{cores} cores ({processor}), {memory_mib} MiB, Linux {kernel}")
     }
 }

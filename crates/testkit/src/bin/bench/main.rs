@@ -1,5 +1,5 @@
-//! What fleetgraph takes in time and memory for a cluster of 10,000 pods, next to what the cluster's own API server
-//! takes for the same, measured in the same run: lone times say more about the machine than about the program.
+//! What fleetgraph takes in time and memory, next to what others take for the same, measured in the same run: lone times
+//! say more about the machine than about the program.
 //!
 //! ```text
 //! a control plane ── nothing in it ─ fleetgraph ─ resident memory
@@ -8,9 +8,13 @@
 //!       │                           └─ the same questions to the API server
 //!       └ ten times ─── fleetgraph ─┬─ searches and counts over 100,000 pods
 //!                                   └─ the time to go over the same bytes
+//!
+//! simulated clusters, 1 to 1,000 ─── fleetgraph ─┬─ start · memory · queries and events under changes
+//!       │                                        └─ a client that lists, gets and watches
+//!       └ three of 100 go wrong ──── fleetgraph ─── the same questions about the others
 //! ```
 //!
-//! It ends with status 1 when one of the bounds doesn't hold (`bounds.rs`, `fleet.rs`).
+//! It ends with status 1 when one of the bounds doesn't hold (`bounds.rs`, `fleet.rs`, `scale/mod.rs`).
 
 mod api;
 mod bounds;
@@ -24,42 +28,53 @@ mod memory;
 mod processor;
 mod questions;
 mod report;
+mod scale;
 mod scan;
 mod server;
+mod single;
 mod socket;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use crate::{
-    cluster::Cluster,
-    figure::Figure,
-    memory::{Growth, Resident},
-    server::Server,
-};
+use crate::report::Report;
 
-/// Measures fleetgraph against the API server of a real control plane, in one run.
+/// Measures fleetgraph against others, in one run.
 #[derive(Debug, Parser)]
 #[command(name = "bench")]
 struct Arguments {
     /// The fleetgraph program, built for release.
     #[arg(long, value_name = "PATH")]
     fleetgraph: PathBuf,
-    /// Pods of the cluster. The bounds are meant for 10,000.
+    /// One part of it alone.
+    #[arg(long, value_name = "PART")]
+    only: Option<Part>,
+    /// Pods of the real cluster. The bounds are meant for 10,000.
     #[arg(long, value_name = "COUNT", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1_000..=50_000))]
     pods: u32,
+    /// Fleets of more objects are left out.
+    #[arg(long, value_name = "OBJECTS", default_value_t = 1_000_000)]
+    largest: usize,
+    /// Also draws the fleets' curves into this directory.
+    #[arg(long, value_name = "DIRECTORY")]
+    curves: Option<PathBuf>,
     /// Also writes all figures to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
 
-/// Starts whose time is measured. Each lists the whole cluster.
-const STARTS: usize = 3;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// A real control plane with 10,000 pods, and ten times the same.
+    ControlPlane,
+    /// Simulated fleets.
+    Fleets,
+}
 
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
@@ -82,78 +97,21 @@ async fn main() -> Result<ExitCode> {
         std::fs::write(file, format!("{:#}\n", report.json()))
             .with_context(|| format!("writing {}", file.display()))?;
     }
+    if let (Some(directory), Some(scale)) = (&arguments.curves, &report.scale) {
+        scale.draw(directory)?;
+    }
     report.print()?;
     Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The memory of a server whose cluster is empty: at its start, and after everything was asked and changed once, while a
-/// few pods were there. So it has run the same code, and the program's pages aren't taken for those of the pods.
-async fn empty(program: &Path) -> Result<Vec<Resident>> {
-    const FEW: usize = 20;
-    report::progress("measuring the server of an empty cluster")?;
-    let cluster = Cluster::start().await?;
-    let server = Server::start(program, &cluster.config).await?;
-    server.fresh(0, 1).await?;
-    let started = memory::settled(server.pid()).await?;
-    let pods = cluster.seed(FEW).await?;
-    server.fresh(FEW, 1).await?;
-    questions::warm_up(&server, &pods).await?;
-    events::measure(&server, &cluster.client, &pods).await?;
-    cluster.clear().await?;
-    server.fresh(0, 1).await?;
-    let asked = memory::settled(server.pid()).await?;
-    server.stop().await?;
-    Ok(vec![started, asked])
-}
-
-async fn measure(arguments: &Arguments) -> Result<report::Report> {
-    report::progress("starting a control plane")?;
-    let cluster = Cluster::start().await?;
-
-    let empty = empty(&arguments.fleetgraph).await?;
-
-    report::progress(&format!("writing {} pods", arguments.pods))?;
-    let pods = cluster.seed(arguments.pods as usize).await?;
-
-    report::progress("starting the server")?;
-    let (mut starts, mut used) = (Vec::new(), Vec::new());
-    let server = loop {
-        let server = Server::start(&arguments.fleetgraph, &cluster.config).await?;
-        starts.push(server.fresh(pods.len(), 1).await?);
-        used.push(processor::used(server.pid())?);
-        if starts.len() == STARTS {
-            break server;
-        }
-        server.stop().await?;
-    };
-    let synced = memory::settled(server.pid()).await?;
-
-    report::progress("asking the API server and fleetgraph")?;
-    let lists = questions::lists(&server, &cluster.client, &pods).await?;
-    let mut figures = vec![
-        Figure::new("start of the process until all kinds are live", starts.into()).against(&lists.reference),
-        Figure::new("processor time that this takes it", used.into()),
-    ];
-    let fast_enough = lists.ratio();
-    figures.extend(lists.figures);
-    figures.extend(questions::others(&server, &cluster.client, &pods).await?);
-    let (walks, no_calls) = questions::walks(&server, &cluster.client).await?;
-    figures.push(walks);
-    report::progress("changing pods")?;
-    figures.extend(events::measure(&server, &cluster.client, &pods).await?);
-
-    let served = memory::settled(server.pid()).await?;
-    server.stop().await?;
-    let growth = Growth::new(&empty, synced, served)?;
-    let fleet = fleet::measure(&arguments.fleetgraph, &cluster, &pods).await?;
-    let mut bounds = vec![bounds::list(fast_enough), bounds::memory(&growth), no_calls];
-    bounds.extend(fleet.bounds.iter().cloned());
-    Ok(report::Report {
-        machine: machine::Machine::read(&cluster).await?,
-        pods: pods.len(),
-        figures,
-        fleet,
-        growth,
-        bounds,
-    })
+async fn measure(arguments: &Arguments) -> Result<Report> {
+    let wanted = |part| arguments.only.is_none_or(|only| only == part);
+    let (mut single, mut scale) = (None, None);
+    if wanted(Part::ControlPlane) {
+        single = Some(single::measure(&arguments.fleetgraph, arguments.pods as usize).await?);
+    }
+    if wanted(Part::Fleets) {
+        scale = Some(scale::measure(&arguments.fleetgraph, arguments.largest).await?);
+    }
+    Ok(Report { machine: machine::Machine::read()?, single, scale })
 }

@@ -17,6 +17,7 @@ use crate::calls::Calls;
 
 const POLL: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_secs(300);
+const STATES: &str = "{ clusters { freshness { state } } }";
 const FRESHNESS: &str = "{ clusters { freshness { kind state objects } } }";
 
 pub struct Server {
@@ -70,6 +71,45 @@ impl Server {
             ensure!(self.started.elapsed() < PATIENCE, "fleetgraph is not live after {PATIENCE:?}: {data}");
             tokio::time::sleep(POLL).await;
         }
+    }
+
+    /// Waits until every kind is live in so many clusters. Gives the time since the start of the process.
+    pub async fn live(&self, clusters: usize) -> Result<Duration> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let asked = Instant::now();
+            let data = self.data(STATES).await?;
+            let all = data["clusters"].as_array().map_or(&[][..], Vec::as_slice);
+            let live = |cluster: &&Value| {
+                let kinds = cluster["freshness"].as_array().map_or(&[][..], Vec::as_slice);
+                !kinds.is_empty() && kinds.iter().all(|kind| kind["state"] == "LIVE")
+            };
+            let count = all.iter().filter(live).count();
+            if count == clusters {
+                return Ok(self.started.elapsed());
+            }
+            ensure!(
+                Instant::now() < deadline,
+                "only {count} of {clusters} clusters are live after {PATIENCE:?}"
+            );
+            // Of many clusters the question itself is work.
+            tokio::time::sleep(POLL.max(asked.elapsed() * 4)).await;
+        }
+    }
+
+    /// The kinds that it watches, as freshness names them.
+    pub async fn kinds(&self) -> Result<Vec<String>> {
+        let data = self.data(FRESHNESS).await?;
+        let first = data["clusters"][0]["freshness"].as_array().context("there is a cluster")?;
+        Ok(first.iter().filter_map(|kind| kind["kind"].as_str().map(str::to_owned)).collect())
+    }
+
+    /// How many objects it has of all clusters.
+    pub async fn objects(&self) -> Result<u64> {
+        let data = self.data(FRESHNESS).await?;
+        let clusters = data["clusters"].as_array().context("clusters are a list")?;
+        let kinds = clusters.iter().filter_map(|cluster| cluster["freshness"].as_array()).flatten();
+        Ok(kinds.filter_map(|kind| kind["objects"].as_u64()).sum())
     }
 
     /// Asks a question and reads the whole answer, unparsed.
