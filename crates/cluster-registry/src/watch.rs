@@ -388,8 +388,9 @@ impl Watch {
     }
 
     fn audit_at(&self) -> Instant {
-        // Where lists must be repeated, audits wait longer: what is late looks lost, and lists make it later.
-        let period = if self.repaired { self.parts.audit * 2 } else { self.parts.audit };
+        // Where lists must be repeated, audits wait longer: what is late looks lost, and lists make it later. But what is
+        // lost then must still be found within a minute.
+        let period = if self.repaired { self.parts.audit * 4 / 3 } else { self.parts.audit };
         Instant::now() + period - jitter(period / 5)
     }
 

@@ -8,10 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::json;
-use simcluster::{
-    Cluster, ClusterOptions, Key, ListOptions, Resource, Seed, Simulator, SimulatorOptions, Slot, Template,
-    Uid,
-};
+use simcluster::{Cluster, ClusterOptions, Key, ListOptions, Resource, Seed, Simulator, Slot, Template, Uid};
 
 const TOKEN: &str = "admin";
 
@@ -90,7 +87,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         "{clusters} clusters x {objects} pods of {size} bytes: {made:?}, {} MiB resident",
         resident_mib("VmRSS:")
     );
-    let simulator = Simulator::start(SimulatorOptions::default()).await?;
+    let simulator = Simulator::start(simcluster::LOOPBACK).await?;
     fleet.iter().for_each(|cluster| simulator.add(cluster));
     let started = Instant::now();
     let bytes = tokio::task::block_in_place(|| list_all(&simulator, clusters))?;

@@ -22,6 +22,14 @@ impl Clock {
         Timestamp::now().saturating_add(skew).unwrap_or_else(|_| Timestamp::now())
     }
 
+    /// The same without the skew: how time passes, whatever the cluster takes it for.
+    pub fn steady_ms(&self) -> i64 {
+        match self.frozen_ms.load(Ordering::Relaxed) {
+            0 => Timestamp::now().as_millisecond(),
+            frozen => frozen,
+        }
+    }
+
     /// How far this clock is ahead of real time (behind, if negative).
     pub fn set_skew_ms(&self, skew_ms: i64) {
         self.skew_ms.store(skew_ms, Ordering::Relaxed);

@@ -38,5 +38,5 @@ pub use faults::{ErrorFault, Faults, Flap, Latency};
 pub use object::{Key, Object, Slot, Template, TemplateError, Uid, intern};
 pub use resources::{Resource, Storage, Subresource};
 pub use selector::Selection;
-pub use server::{Simulator, SimulatorOptions};
+pub use server::{LOOPBACK, Simulator};
 pub use store::{Event, EventKind};

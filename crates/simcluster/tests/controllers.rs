@@ -9,8 +9,8 @@ use std::sync::Arc;
 use kubectl::Kubectl;
 use serde_json::{Value, json};
 use simcluster::{
-    Cluster, ClusterOptions, DeleteOptions, Key, Object, Propagation, Resource, Seed, Simulator,
-    SimulatorOptions, Slot, Template, Uid, WriteOptions,
+    Cluster, ClusterOptions, DeleteOptions, Key, Object, Propagation, Resource, Seed, Simulator, Slot,
+    Template, Uid, WriteOptions,
 };
 
 fn cluster() -> Cluster {
@@ -97,7 +97,7 @@ fn a_deleted_namespace_takes_everything_with_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kubectl_creates_applies_scales_and_reads() {
-    let simulator = Simulator::start(SimulatorOptions::default()).await.unwrap();
+    let simulator = Simulator::start(simcluster::LOOPBACK).await.unwrap();
     let cluster = cluster();
     simulator.add(&cluster);
     let at = Kubectl::at(&simulator, &cluster).await;

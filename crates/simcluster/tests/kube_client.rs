@@ -11,7 +11,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, Config};
 use serde_json::json;
-use simcluster::{Cluster, ClusterOptions, Simulator, SimulatorOptions};
+use simcluster::{Cluster, ClusterOptions, Simulator};
 
 async fn client(simulator: &Simulator, cluster: &Cluster) -> Client {
     let kubeconfig = Kubeconfig::from_yaml(&simulator.kubeconfig(&[cluster])).unwrap();
@@ -34,7 +34,7 @@ async fn next(
 
 #[tokio::test]
 async fn a_watcher_lists_follows_and_starts_again_after_a_compaction() {
-    let simulator = Simulator::start(SimulatorOptions::default()).await.unwrap();
+    let simulator = Simulator::start(simcluster::LOOPBACK).await.unwrap();
     let cluster = Cluster::new(ClusterOptions::named("one"));
     simulator.add(&cluster);
     let client = client(&simulator, &cluster).await;

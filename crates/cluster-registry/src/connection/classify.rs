@@ -262,7 +262,8 @@ fn network(link: &(dyn StdError + 'static)) -> Option<ClusterError> {
             "the connection to the API server went silent (no answer to a ping); it is made anew",
         );
     }
-    let error = link.downcast_ref::<io::Error>()?;
+    // h2 shows the error it was made of only when asked.
+    let error = link.downcast_ref::<io::Error>().or_else(|| link.downcast_ref::<h2::Error>()?.get_io())?;
     match error.kind() {
         io::ErrorKind::ConnectionRefused => unavailable(
             "nothing listens at the API server's address (connection refused); check that it runs and that the port is right",

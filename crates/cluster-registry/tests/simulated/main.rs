@@ -18,7 +18,7 @@ use cluster_registry::{
     connection::{Auth, ClusterSpec},
 };
 use fleetgraph_core::ClusterId;
-use simcluster::{Simulator, SimulatorOptions};
+use simcluster::Simulator;
 
 use model::Model;
 use trial::Trial;
@@ -49,7 +49,7 @@ impl Bed {
         // Nothing but the watches themselves and the audit may repair.
         let settings = Settings { resync_period: Duration::ZERO, audit_period, ..Settings::default() };
         let registry = Registry::new(kinds::kind_set().only(&["configmaps".to_owned()]), settings);
-        let simulator = Simulator::start(SimulatorOptions::default()).await.unwrap();
+        let simulator = Simulator::start(simcluster::LOOPBACK).await.unwrap();
         let files = tempfile::tempdir().unwrap();
         let mut trials = Vec::new();
         for seed in seeds {
@@ -89,7 +89,20 @@ async fn whatever_goes_wrong_no_change_is_lost() {
     bed.registry.shut_down().await;
 }
 
-/// What the test above would miss, if the faults did nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn by_default_what_a_watch_loses_is_repaired_within_a_minute() {
+    let mut bed = Bed::start(1..21, Settings::default().audit_period).await;
+    bed.storm(faults::losses).await;
+    let repaired = async {
+        for trial in &bed.trials {
+            trial.until_equal(&bed.registry).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), repaired).await.unwrap();
+    bed.registry.shut_down().await;
+}
+
+/// What the tests above would miss, if the faults did nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn without_audits_what_a_watch_loses_stays_lost() {
     let mut bed = Bed::start(1..6, Duration::ZERO).await;

@@ -14,7 +14,7 @@ use simcluster::{Cluster, ClusterOptions, DeleteOptions, ListOptions, Resource, 
 
 use crate::{faults, model::differences};
 
-/// Within a minute, as the audit promises; the rest is for a busy machine.
+/// Many times what audits need; for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
 const NAMES: u32 = 30;
 

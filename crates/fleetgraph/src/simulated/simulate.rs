@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::json;
 use simcluster::{
-    Cluster, Simulator, SimulatorOptions,
+    Cluster, Simulator,
     controllers::{Churn, ChurnOptions, ControllerOptions, Controllers},
     world::{World, WorldOptions},
 };
@@ -69,10 +69,9 @@ async fn simulate(arguments: &Simulate) -> anyhow::Result<()> {
     let Fleet { clusters, churn, seed, .. } = arguments.fleet;
     let objects = arguments.fleet.objects();
     let world = World::new(&WorldOptions::new(clusters as usize, objects as usize, seed));
-    let simulator =
-        Simulator::start(SimulatorOptions { listen: arguments.listen, ..SimulatorOptions::default() })
-            .await
-            .with_context(|| format!("can't listen on {}", arguments.listen))?;
+    let simulator = Simulator::start(arguments.listen)
+        .await
+        .with_context(|| format!("can't listen on {}", arguments.listen))?;
     let all: Vec<&Cluster> = world.clusters().iter().collect();
     all.iter().for_each(|cluster| simulator.add(cluster));
     simulator
@@ -84,10 +83,10 @@ async fn simulate(arguments: &Simulate) -> anyhow::Result<()> {
     }
     let controllers = ControllerOptions { seed, awake: AWAKE, ..ControllerOptions::default() };
     // They live for as long as they are held.
-    let (_moving, _standing) = if churn > 0.0 {
-        (Some(Churn::start_with(&world, ChurnOptions { per_second: churn, seed }, controllers)?), None)
+    let mut controllers = if churn > 0.0 {
+        Churn::start_with(&world, ChurnOptions { per_second: churn, seed }, controllers)?.into()
     } else {
-        (None, Some(Controllers::start(world.clusters(), controllers)?))
+        Controllers::start(world.clusters(), controllers)?
     };
     let said = format!(
         "{clusters} simulated clusters with {} objects, made in {:.1} s, at https://{}/clusters/…; kubeconfig: {}\n",
@@ -98,11 +97,10 @@ async fn simulate(arguments: &Simulate) -> anyhow::Result<()> {
     );
     // One line: whoever started this may wait for it. Nobody has to read it.
     let _nobody_reads = io::stdout().lock().write_all(said.as_bytes());
-    if arguments.with_parent {
-        std::future::pending::<()>().await;
+    tokio::select! {
+        () = controllers.ended() => bail!("the clusters' controllers ended by themselves; what they said is above"),
+        _ = signals.next(), if !arguments.with_parent => Ok(()),
     }
-    signals.next().await;
-    Ok(())
 }
 
 /// A configuration in which the clusters are described as a company would.

@@ -235,12 +235,35 @@ pub(super) fn is_identity(path: &Path) -> bool {
     )
 }
 
+/// As often as the real server tries a patch again that met another write.
+const RETRIES: usize = 5;
+
 impl Cluster {
     /// Applies a configuration; the flag says whether that created the object.
     ///
     /// # Errors
     /// As the server's: 400, 409 for fields of other appliers, 422.
     pub fn apply(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        name: &str,
+        applied: Value,
+        options: &WriteOptions,
+    ) -> Result<(Arc<Object>, bool), ApiError> {
+        let revision = || self.lock().get(resource, &Key::new(namespace, name)).map(|object| object.revision);
+        for _ in 0..RETRIES {
+            let before = revision();
+            match self.apply_once(resource, namespace, name, applied.clone(), options) {
+                // Somebody else wrote meanwhile; who applies has not said that it must be as it was.
+                Err(error) if error.code == 409 && revision() != before => {}
+                outcome => return outcome,
+            }
+        }
+        self.apply_once(resource, namespace, name, applied, options)
+    }
+
+    fn apply_once(
         &self,
         resource: &Resource,
         namespace: &str,
@@ -252,6 +275,11 @@ impl Cluster {
             let cause = Cause::required("fieldManager", "is required for apply patch");
             return Err(ApiError::invalid("PatchOptions", "meta.k8s.io", "", &[cause]));
         }
+        // Types are checked, and unknown fields refused, before anything is merged.
+        incoming(resource, applied.clone(), true)?;
+        if !applied.get("metadata").is_none_or(|metadata| metadata.is_object() || metadata.is_null()) {
+            return Err(ApiError::bad_request("metadata is no object".to_owned()));
+        }
         let given = text(&applied["metadata"], "name").to_owned();
         if given.is_empty() {
             applied["metadata"]["name"] = json!(name);
@@ -261,8 +289,6 @@ impl Cluster {
             )));
         }
         let node = node_of(resource);
-        // Types are checked, and unknown fields refused, before anything is merged.
-        incoming(resource, applied.clone(), true)?;
         if let Some(object) = applied.as_object_mut() {
             object.remove("kind");
             object.remove("apiVersion");

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::write::incoming;
 use super::{Cluster, State, crd};
 use crate::clock::rfc3339;
 use crate::error::ApiError;
@@ -103,7 +104,7 @@ impl Cluster {
             return Ok(Deletion::Gone(object));
         }
         let metadata = &mut value["metadata"];
-        let at = self.0.clock.now().as_second() + grace;
+        let at = self.0.clock.now().as_second().saturating_add(grace);
         metadata["deletionTimestamp"] = json!(rfc3339(at));
         metadata["deletionGracePeriodSeconds"] = json!(grace);
         if !finalizers.is_empty() {
@@ -142,10 +143,11 @@ impl Cluster {
     /// Writes a namespace's `spec.finalizers`, as its finalize subresource does; without any, a deleted one goes.
     ///
     /// # Errors
-    /// 404.
+    /// 400, 404.
     pub fn finalize(&self, name: &str, wanted: &serde_json::Value) -> Result<Arc<Object>, ApiError> {
         let missing = || ApiError::missing("namespaces", "", name);
         let resource = self.resource("", "v1", "namespaces").ok_or_else(missing)?;
+        let wanted = incoming(&resource, wanted.clone(), false)?;
         let mut state = self.lock();
         let current = state.get(&resource, &Key::new("", name)).ok_or_else(missing)?;
         let mut value = current.value();

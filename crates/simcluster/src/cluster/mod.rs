@@ -76,7 +76,7 @@ impl ClusterOptions {
             name: name.to_owned(),
             seed: 1,
             history: 4096,
-            admin_token: format!("admin-of-{name}"),
+            admin_token: format!("{:032x}", rand::rng().random::<u128>()),
             collect: true,
             version: "v1.36.3".to_owned(),
             born: None,
@@ -253,6 +253,12 @@ impl Cluster {
                 old.wake();
             }
         }
+    }
+
+    /// How many changes there were of each resource since the cluster was made.
+    pub fn changes(&self) -> BTreeMap<String, u64> {
+        let state = self.lock();
+        state.stores.iter().map(|(storage, store)| (storage.to_string(), store.written)).collect()
     }
 
     /// What goes wrong from now on, in place of what did.

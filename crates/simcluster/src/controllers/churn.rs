@@ -98,7 +98,7 @@ impl Mover {
             _ => moves::heartbeat(context, &mut self.random),
         };
         if let Some((after_ms, repair)) = made {
-            self.repairs.push((context.now + after_ms, member, repair));
+            self.repairs.push((context.steady + after_ms, member, repair));
         }
     }
 }

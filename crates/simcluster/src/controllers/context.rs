@@ -22,8 +22,10 @@ pub(super) struct Context<'a> {
     pub index: &'a mut Index,
     pub agenda: &'a mut Agenda,
     pub random: &'a mut StdRng,
-    /// Milliseconds since 1970, by the cluster's clock.
+    /// Milliseconds since 1970, by the cluster's clock, which may be wrong: for what is written.
     pub now: i64,
+    /// The same by the engine's clock: for what is due.
+    pub steady: i64,
 }
 
 /// What is written can have changed or gone meanwhile: then its events bring the controller back to it.
@@ -44,7 +46,7 @@ impl Context<'_> {
     }
 
     pub fn later(&mut self, after_ms: i64, task: Task) {
-        self.agenda.at(self.now + after_ms.max(1), self.member, task);
+        self.agenda.at(self.steady.saturating_add(after_ms.max(1)), self.member, task);
     }
 
     pub fn soon(&mut self, task: Task) {

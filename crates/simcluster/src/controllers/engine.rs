@@ -64,7 +64,7 @@ impl Engine {
             }
             if engine.options.lease_interval_ms > 0 {
                 // Spread, so that a thousand clusters don't beat at once.
-                let first = engine.now(member) + 1 + member as i64 * 97 % engine.options.lease_interval_ms;
+                let first = engine.steady() + 1 + member as i64 * 97 % engine.options.lease_interval_ms;
                 engine.agenda.at(first, member, Task::Leases);
             }
         }
@@ -83,6 +83,11 @@ impl Engine {
     /// Changes of anything but leases since the engine was made.
     pub fn changes(&self) -> u64 {
         self.hub.changes()
+    }
+
+    /// How time passes: one clock for all, since those of the clusters may be wrong.
+    pub(super) fn steady(&self) -> i64 {
+        self.members.first().map_or(0, |member| member.cluster.clock().steady_ms())
     }
 
     fn now(&self, member: usize) -> i64 {
@@ -116,13 +121,13 @@ impl Engine {
         }
     }
 
-    /// Does all that is due now, by the clock of the first cluster; gives the time of what is next, in milliseconds.
+    /// Does all that is due now; gives the time of what is next, in milliseconds.
     pub fn step(&mut self) -> Option<i64> {
-        loop {
+        while !self.hub.is_stopping() {
             for member in self.hub.members() {
                 self.read(member);
             }
-            self.agenda.ripen(self.now(0));
+            self.agenda.ripen(self.steady());
             let Some((member, task)) = self.agenda.next() else { break };
             self.run(member, task);
             self.read(member);
@@ -137,39 +142,46 @@ impl Engine {
         if task == Task::Leases {
             let now = self.now(member);
             super::node::renew(&self.members[member].cluster, now);
-            return self.agenda.at(now + self.options.lease_interval_ms, member, task);
+            return self.agenda.at(self.steady() + self.options.lease_interval_ms, member, task);
         }
         self.wake(member);
-        let now = self.now(member);
+        let (now, steady) = (self.now(member), self.steady());
         let Some(found) = self.members.get_mut(member) else { return };
         let Some(index) = found.index.as_mut() else { return };
         let (agenda, random) = (&mut self.agenda, &mut self.random);
-        let mut context = Context { member, cluster: &found.cluster, index, agenda, random, now };
+        let mut context = Context { member, cluster: &found.cluster, index, agenda, random, now, steady };
         route::run(&mut context, task);
     }
 
     fn churn(&mut self) {
-        let now = self.now(0);
+        let steady = self.steady();
         let Some(mut churn) = self.churn.take() else { return };
-        for member in churn.members(now, self.members.len(), self.hub.changes()) {
+        for member in churn.members(steady, self.members.len(), self.hub.changes()) {
             self.wake(member);
             let now = self.now(member);
             let Some(found) = self.members.get_mut(member) else { continue };
             let Some(index) = found.index.as_mut() else { continue };
             let agenda = &mut self.agenda;
-            let mut context =
-                Context { member, cluster: &found.cluster, index, agenda, random: &mut self.random, now };
+            let mut context = Context {
+                member,
+                cluster: &found.cluster,
+                index,
+                agenda,
+                random: &mut self.random,
+                now,
+                steady,
+            };
             churn.act(&mut context);
             self.read(member);
         }
-        self.agenda.at(now + churn.pause_ms(), 0, Task::Churn);
+        self.agenda.at(steady + churn.pause_ms(), 0, Task::Churn);
         self.churn = Some(churn);
     }
 
     /// For tests: lets so much time pass on the clusters' frozen clocks, in steps from one thing that is due to the
     /// next.
     pub fn advance(&mut self, milliseconds: i64) {
-        let mut now = self.now(0);
+        let mut now = self.steady();
         let end = now + milliseconds;
         loop {
             let next = self.step().unwrap_or(end).clamp(now + 1, end.max(now + 1));

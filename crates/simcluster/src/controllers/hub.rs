@@ -97,6 +97,10 @@ impl Hub {
         !noted.stopping
     }
 
+    pub fn is_stopping(&self) -> bool {
+        self.lock().stopping
+    }
+
     pub fn stop(&self) {
         self.lock().stopping = true;
         self.woken.notify_all();

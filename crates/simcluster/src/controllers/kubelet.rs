@@ -77,8 +77,8 @@ pub(super) fn reconcile(context: &mut Context<'_>, key: &Key) {
             let pause = context.random.random_range(1_000..8_000);
             return wait(context, key, &object, pause);
         };
-        if due > context.now {
-            return;
+        if due > context.steady {
+            return context.later(due - context.steady, Task::Kubelet(key.clone()));
         }
     }
     step(context, key, &object, &pod, &seen, &wishes);
@@ -91,7 +91,7 @@ fn is_forced(pod: &Value) -> bool {
 
 /// Comes back after so many milliseconds.
 fn wait(context: &mut Context<'_>, key: &Key, object: &Object, after_ms: i64) {
-    context.index.due.insert(object.uid, context.now + after_ms);
+    context.index.due.insert(object.uid, context.steady.saturating_add(after_ms));
     context.later(after_ms, Task::Kubelet(key.clone()));
 }
 
@@ -228,10 +228,12 @@ fn facts(context: &mut Context<'_>, pod: &Value) -> Facts {
 
 /// A pod that is being deleted stops in a second or two, or when its grace ends.
 fn stop(context: &mut Context<'_>, key: &Key, object: &Object, pod: &Value) {
-    let grace = pod["metadata"]["deletionGracePeriodSeconds"].as_i64().unwrap_or(0) * 1000;
+    let grace = pod["metadata"]["deletionGracePeriodSeconds"].as_i64().unwrap_or(0).saturating_mul(1000);
     if context.index.stopping.contains(&object.uid) {
-        if context.index.due.get(&object.uid).is_some_and(|due| *due > context.now) {
-            return;
+        if let Some(due) = context.index.due.get(&object.uid).copied()
+            && due > context.steady
+        {
+            return context.later(due - context.steady, Task::Kubelet(key.clone()));
         }
         let options =
             DeleteOptions { grace: Some(0), uid: Some(object.uid.to_string()), ..DeleteOptions::default() };

@@ -118,7 +118,7 @@ pub(super) fn crash(context: &mut Context<'_>, random: &mut StdRng) -> Made {
     let (key, uid) = pod(context, random)?;
     let times = if random.random_range(0..3) == 0 { random.random_range(2..5) } else { 1 };
     context.index.cursed.insert(uid, times);
-    context.index.due.insert(uid, context.now);
+    context.index.due.insert(uid, context.steady);
     context.soon(Task::Kubelet(key));
     None
 }
@@ -165,7 +165,9 @@ pub(super) fn load(context: &mut Context<'_>, random: &mut StdRng) -> Made {
     } else {
         random.random_range(36..76)
     };
-    status["currentMetrics"][0]["resource"]["current"]["averageUtilization"] = json!(load);
+    // Without a target that exists, nothing is measured.
+    let measured = status.pointer_mut("/currentMetrics/0/resource/current").and_then(Value::as_object_mut)?;
+    measured.insert("averageUtilization".to_owned(), json!(load));
     context.status(place, &key, &scaler, status);
     None
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use super::churn::{ChurnOptions, Mover};
 use super::hub::Hub;
 use super::{ControllerOptions, Engine};
@@ -18,6 +20,7 @@ const LONGEST: Duration = Duration::from_secs(1);
 pub struct Controllers {
     hub: Arc<Hub>,
     thread: Option<JoinHandle<()>>,
+    ended: oneshot::Receiver<()>,
 }
 
 impl Controllers {
@@ -26,24 +29,31 @@ impl Controllers {
     /// # Errors
     /// When the system gives no thread.
     pub fn start(clusters: &[Cluster], options: ControllerOptions) -> io::Result<Self> {
-        Self::drive(Engine::new(clusters, options), clusters.first().cloned())
+        Self::drive(Engine::new(clusters, options))
     }
 
-    fn drive(mut engine: Engine, first: Option<Cluster>) -> io::Result<Self> {
+    fn drive(mut engine: Engine) -> io::Result<Self> {
         let hub = Arc::clone(engine.hub());
         let waker = Arc::clone(&hub);
+        let (running, ended) = oneshot::channel();
         let thread = std::thread::Builder::new().name("controllers".to_owned()).spawn(move || {
+            // Dropped with the thread, however that ends.
+            let _running: oneshot::Sender<()> = running;
             loop {
                 let next = engine.step();
-                let now = first.as_ref().map_or(0, |cluster| cluster.clock().now().as_millisecond());
-                let pause = next
-                    .map_or(LONGEST, |next| Duration::from_millis(u64::try_from(next - now).unwrap_or(0)));
+                let left = next.map_or(i64::MAX, |next| next.saturating_sub(engine.steady()));
+                let pause = Duration::from_millis(u64::try_from(left).unwrap_or(0));
                 if !waker.wait(pause.min(LONGEST)) {
                     return;
                 }
             }
         })?;
-        Ok(Self { hub, thread: Some(thread) })
+        Ok(Self { hub, thread: Some(thread), ended })
+    }
+
+    /// Waits until they end by themselves, which they never should: then nothing in the clusters goes on.
+    pub async fn ended(&mut self) {
+        let _nothing_is_sent = (&mut self.ended).await;
     }
 
     /// Changes of anything but leases since the start.
@@ -80,8 +90,7 @@ impl Churn {
         options: ChurnOptions,
         controllers: ControllerOptions,
     ) -> io::Result<Self> {
-        let engine = Self::engine(world, options, controllers);
-        Controllers::drive(engine, world.clusters().first().cloned()).map(Self)
+        Controllers::drive(Self::engine(world, options, controllers)).map(Self)
     }
 
     /// The same without a thread, for tests that drive the clock.
@@ -94,5 +103,12 @@ impl Churn {
     /// Changes of anything but leases since the start, whoever made them.
     pub fn changes(&self) -> u64 {
         self.0.changes()
+    }
+}
+
+/// What moves and what stands are held alike.
+impl From<Churn> for Controllers {
+    fn from(churn: Churn) -> Self {
+        churn.0
     }
 }

@@ -1,6 +1,6 @@
 //! What the engine may have to look at again, and when.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use crate::object::{Key, Uid};
 
@@ -41,6 +41,8 @@ pub(super) struct Agenda {
     queued: HashSet<(usize, Task)>,
     /// By time in milliseconds, then in the order in which they came.
     later: BTreeMap<(i64, u64), (usize, Task)>,
+    /// Where each stands in `later`: once, at its earliest. A task that comes too early says itself when it comes back.
+    times: HashMap<(usize, Task), (i64, u64)>,
     number: u64,
 }
 
@@ -52,8 +54,16 @@ impl Agenda {
     }
 
     pub fn at(&mut self, time_ms: i64, member: usize, task: Task) {
+        let entry = (member, task);
+        if let Some(known) = self.times.get(&entry) {
+            if known.0 <= time_ms {
+                return;
+            }
+            self.later.remove(known);
+        }
         self.number += 1;
-        self.later.insert((time_ms, self.number), (member, task));
+        self.times.insert(entry.clone(), (time_ms, self.number));
+        self.later.insert((time_ms, self.number), entry);
     }
 
     pub fn next(&mut self) -> Option<(usize, Task)> {
@@ -67,8 +77,9 @@ impl Agenda {
         while let Some(entry) = self.later.first_entry()
             && entry.key().0 <= now_ms
         {
-            let (member, task) = entry.remove();
-            self.now(member, task);
+            let entry = entry.remove();
+            self.times.remove(&entry);
+            self.now(entry.0, entry.1);
         }
     }
 

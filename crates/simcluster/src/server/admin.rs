@@ -3,6 +3,7 @@
 //!
 //! ```text
 //!   GET  faults                 PUT  faults    what goes wrong from now on
+//!   GET  changes                               how many there were of each resource
 //!   POST snapshot, restore      the state now; back to it, resourceVersions and all
 //!   POST compact                history is forgotten
 //! ```
@@ -34,7 +35,7 @@ async fn serve(cluster: &Cluster, what: &str, request: Request<Incoming>) -> Res
         return Err(ApiError::unauthorized());
     }
     match (request.method().clone(), what) {
-        (Method::GET, "faults") => {}
+        (Method::GET, "faults" | "changes") => {}
         (Method::PUT, "faults") => {
             let body = Limited::new(request.into_body(), LIMIT).collect().await;
             let body = body.map_err(|error| ApiError::bad_request(error.to_string()))?.to_bytes();
@@ -46,11 +47,14 @@ async fn serve(cluster: &Cluster, what: &str, request: Request<Incoming>) -> Res
         (Method::POST, "restore") if cluster.restore_kept() => {}
         (Method::POST, "restore") => return Err(ApiError::bad_request("there is no snapshot")),
         (Method::POST, "compact") => cluster.compact(),
-        (_, "faults" | "snapshot" | "restore" | "compact") => return Err(ApiError::method_not_allowed()),
+        (_, "faults" | "changes" | "snapshot" | "restore" | "compact") => {
+            return Err(ApiError::method_not_allowed());
+        }
         _ => return Err(ApiError::no_such_resource()),
     }
     Ok(match what {
         "faults" => answer::json(200, &json!(cluster.faults())),
+        "changes" => answer::json(200, &json!(cluster.changes())),
         _ => answer::json(200, &json!({"resourceVersion": cluster.revision().to_string()})),
     })
 }

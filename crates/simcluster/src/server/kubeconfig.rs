@@ -1,8 +1,8 @@
 //! Kubeconfig files, written as JSON, which is YAML.
 
-use std::fs::OpenOptions;
+use std::fs::{OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use base64::Engine;
@@ -37,5 +37,7 @@ pub(super) fn render(contexts: &[Context<'_>], ca_pem: &str) -> String {
 
 pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path)?;
+    // A file that was there keeps its mode until it is told otherwise.
+    file.set_permissions(Permissions::from_mode(0o600))?;
     file.write_all(text.as_bytes())
 }

@@ -28,7 +28,7 @@ mod write;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -42,17 +42,8 @@ use tokio_util::sync::CancellationToken;
 use crate::cluster::Cluster;
 use tls::Identity;
 
-#[derive(Debug, Clone)]
-pub struct SimulatorOptions {
-    /// Port 0 takes a free one.
-    pub listen: SocketAddr,
-}
-
-impl Default for SimulatorOptions {
-    fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)) }
-    }
-}
+/// A free port of this machine.
+pub const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// The running server. Dropping it ends the listener and every connection.
 pub struct Simulator {
@@ -78,8 +69,8 @@ impl Simulator {
     ///
     /// # Errors
     /// When the address is taken or no certificate can be made.
-    pub async fn start(options: SimulatorOptions) -> io::Result<Self> {
-        let listener = TcpListener::bind(options.listen).await?;
+    pub async fn start(listen: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
         let identity = Identity::new(address).map_err(io::Error::other)?;
         let shared = Arc::new(Shared { address, clusters: RwLock::default() });

@@ -42,6 +42,8 @@ pub(crate) struct Store {
     /// The newest event that was forgotten: who has seen it has missed nothing, whatever was compacted.
     forgotten: u64,
     capacity: usize,
+    /// How many events there ever were.
+    pub written: u64,
     changed: Option<watch::Sender<u64>>,
 }
 
@@ -57,6 +59,7 @@ impl Store {
             compacted,
             forgotten: 0,
             capacity,
+            written: 0,
             changed: None,
         }
     }
@@ -72,6 +75,7 @@ impl Store {
             self.compacted = oldest.revision;
             self.forgotten = oldest.revision;
         }
+        self.written += 1;
         let revision = event.revision;
         self.events.push_back(event);
         if let Some(changed) = &self.changed {

@@ -21,7 +21,7 @@ mod tables;
 
 use peer::Peer;
 use script::Step;
-use simcluster::{Cluster, ClusterOptions, Simulator, SimulatorOptions};
+use simcluster::{Cluster, ClusterOptions, Simulator};
 use testkit::{ControlPlane, Options};
 
 /// Both servers, and what keeps them alive.
@@ -39,7 +39,7 @@ impl Pair {
             .token_user("alice", &["devs"])
             .apiserver_arg("--disable-admission-plugins=ServiceAccount");
         let plane = ControlPlane::start(options).await.unwrap();
-        let simulator = Simulator::start(SimulatorOptions::default()).await.unwrap();
+        let simulator = Simulator::start(simcluster::LOOPBACK).await.unwrap();
         let cluster = Cluster::new(ClusterOptions {
             // No controllers run beside the real one either.
             collect: false,

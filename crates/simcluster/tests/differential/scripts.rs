@@ -24,6 +24,7 @@ pub fn all() -> Vec<(&'static str, Vec<Step>)> {
         ("scale", scales()),
         ("access", access()),
         ("apply", applies()),
+        ("malformed bodies", malformed()),
         ("managed fields", managed()),
         ("reviews", reviews()),
         ("autoscalers", autoscalers()),
@@ -309,6 +310,19 @@ fn patches() -> Vec<Step> {
         merge(format!("{at}?fieldValidation=Strict"), json!({"foo": {"dry": "run"}})),
         get(&at),
         delete(&at),
+    ]
+}
+
+fn malformed() -> Vec<Step> {
+    let pod =
+        json!({"metadata": {"name": "patient"}, "spec": {"containers": [{"name": "c", "image": "i:1"}]}});
+    let pods = "/api/v1/namespaces/default/pods";
+    vec![
+        put("/api/v1/namespaces/default/finalize", json!({"metadata": {"name": "default", "labels": "x"}})),
+        put("/api/v1/namespaces/default/finalize", json!([])),
+        post(pods, pod),
+        delete_with(format!("{pods}/patient"), json!({"gracePeriodSeconds": -5})),
+        delete_with(format!("{pods}/patient"), json!({"gracePeriodSeconds": 0})),
     ]
 }
 

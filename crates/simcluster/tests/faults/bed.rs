@@ -9,7 +9,7 @@ use http::Request;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde_json::{Value, json};
-use simcluster::{Cluster, ClusterOptions, Simulator, SimulatorOptions, WriteOptions};
+use simcluster::{Cluster, ClusterOptions, Simulator, WriteOptions};
 
 pub type Lines = Pin<Box<dyn Stream<Item = io::Result<String>> + Send>>;
 
@@ -24,7 +24,7 @@ pub async fn bed() -> Bed {
 }
 
 pub async fn bed_with(options: ClusterOptions) -> Bed {
-    let simulator = Simulator::start(SimulatorOptions::default()).await.unwrap();
+    let simulator = Simulator::start(simcluster::LOOPBACK).await.unwrap();
     let cluster = Cluster::new(options);
     simulator.add(&cluster);
     let kubeconfig = Kubeconfig::from_yaml(&simulator.kubeconfig(&[&cluster])).unwrap();

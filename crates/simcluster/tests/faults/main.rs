@@ -110,6 +110,8 @@ async fn another_process_sets_faults_with_the_administrators_token_whatever_goes
         let all = r#"{"refuse": true, "stall": true, "expiredTokens": true, "loseEvents": 0.25}"#;
         assert!(bed.admin("PUT", "faults", &token, all).contains(r#""stall":true"#));
         assert!(bed.admin("PUT", "faults", &token, r#"{"nonsense": 1}"#).contains("BadRequest"));
+        bed.create("counted");
+        assert!(bed.admin("GET", "changes", &token, "").contains(r#""configmaps":1"#));
         assert!(bed.admin("POST", "nonsense", &token, "").contains("NotFound"));
         assert!(bed.admin("GET", "compact", &token, "").contains("MethodNotAllowed"));
         assert!(bed.admin("POST", "restore", &token, "").contains("BadRequest"), "there is no snapshot yet");

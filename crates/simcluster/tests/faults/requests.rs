@@ -21,6 +21,22 @@ async fn an_answer_is_as_late_as_the_latency_says() {
     assert!(took >= Duration::from_millis(300) && took < Duration::from_secs(5), "{took:?}");
 }
 
+/// The real server says of some of these 500, in words of its own.
+#[tokio::test]
+async fn what_is_applied_without_sense_is_refused() {
+    let bed = bed().await;
+    let map =
+        |metadata: &str| format!(r#"{{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {metadata}}}"#);
+    let labels = map(r#"{"labels": "x"}"#);
+    for body in ["[]", "\"text\"", "7", "null", "{", &map("\"x\""), &map("[]"), &labels] {
+        let request = Request::patch(format!("{MAPS}/bad?fieldManager=one"))
+            .header("content-type", "application/apply-patch+yaml")
+            .body(kube::client::Body::from(body.as_bytes().to_vec()))
+            .unwrap();
+        assert_eq!(bed.client.send(request).await.unwrap().status(), 400, "{body}");
+    }
+}
+
 fn time(text: &Value) -> Timestamp {
     text.as_str().unwrap().parse().unwrap()
 }

@@ -1,9 +1,9 @@
 //! What somebody at a terminal does with a world, over HTTPS and in real time.
 
 use serde_json::json;
+use simcluster::Simulator;
 use simcluster::controllers::{ControllerOptions, Controllers};
 use simcluster::world::{World, WorldOptions};
-use simcluster::{Simulator, SimulatorOptions};
 
 use crate::kubectl::Kubectl;
 
@@ -12,7 +12,7 @@ async fn kubectl_applies_waits_for_rollouts_and_deletes() {
     let world = World::new(&WorldOptions::new(1, 600, 5));
     let cluster = &world.clusters()[0];
     let controllers = Controllers::start(world.clusters(), ControllerOptions::default()).unwrap();
-    let simulator = Simulator::start(SimulatorOptions::default()).await.unwrap();
+    let simulator = Simulator::start(simcluster::LOOPBACK).await.unwrap();
     simulator.add(cluster);
     let at = Kubectl::at(&simulator, cluster).await;
     let kubectl = |arguments: &[&str]| at.run(arguments);

@@ -57,9 +57,9 @@ struct Arguments {
     /// Pods of the real cluster. The bounds are meant for 10,000.
     #[arg(long, value_name = "COUNT", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1_000..=50_000))]
     pods: u32,
-    /// Fleets of more objects are left out.
-    #[arg(long, value_name = "OBJECTS", default_value_t = 1_000_000)]
-    largest: usize,
+    /// Fleets of this size alone, such as 100x100000 (clusters x objects); may be given more than once.
+    #[arg(long, value_name = "SIZE", value_parser = scale::size)]
+    fleet: Vec<(usize, usize)>,
     /// Also draws the fleets' curves into this directory.
     #[arg(long, value_name = "DIRECTORY")]
     curves: Option<PathBuf>,
@@ -111,7 +111,7 @@ async fn measure(arguments: &Arguments) -> Result<Report> {
         single = Some(single::measure(&arguments.fleetgraph, arguments.pods as usize).await?);
     }
     if wanted(Part::Fleets) {
-        scale = Some(scale::measure(&arguments.fleetgraph, arguments.largest).await?);
+        scale = Some(scale::measure(&arguments.fleetgraph, &arguments.fleet).await?);
     }
     Ok(Report { machine: machine::Machine::read()?, single, scale })
 }

@@ -37,7 +37,13 @@ pub async fn settled(pid: u32) -> Result<Resident> {
     }
 }
 
-fn read(pid: u32) -> Result<Resident> {
+/// Lets the most that ever was be counted from now on.
+pub fn forget_peak(pid: u32) -> Result<()> {
+    let path = format!("/proc/{pid}/clear_refs");
+    std::fs::write(&path, "5").with_context(|| format!("writing {path}"))
+}
+
+pub fn read(pid: u32) -> Result<Resident> {
     let path = format!("/proc/{pid}/status");
     parse(&std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))?)
 }

@@ -59,8 +59,7 @@ impl Server {
     pub async fn fresh(&self, pods: usize, clusters: usize) -> Result<Duration> {
         let fresh = |cluster: &Value| {
             let kinds = cluster["freshness"].as_array().map_or(&[][..], Vec::as_slice);
-            let live = kinds.iter().all(|kind| kind["state"] == "LIVE");
-            live && kinds.iter().any(|kind| kind["kind"] == "Pod" && kind["objects"] == pods)
+            live(cluster) && kinds.iter().any(|kind| kind["kind"] == "Pod" && kind["objects"] == pods)
         };
         loop {
             let data = self.data(FRESHNESS).await?;
@@ -80,11 +79,7 @@ impl Server {
             let asked = Instant::now();
             let data = self.data(STATES).await?;
             let all = data["clusters"].as_array().map_or(&[][..], Vec::as_slice);
-            let live = |cluster: &&Value| {
-                let kinds = cluster["freshness"].as_array().map_or(&[][..], Vec::as_slice);
-                !kinds.is_empty() && kinds.iter().all(|kind| kind["state"] == "LIVE")
-            };
-            let count = all.iter().filter(live).count();
+            let count = all.iter().filter(|cluster| live(cluster)).count();
             if count == clusters {
                 return Ok(self.started.elapsed());
             }
@@ -95,6 +90,22 @@ impl Server {
             // Of many clusters the question itself is work.
             tokio::time::sleep(POLL.max(asked.elapsed() * 4)).await;
         }
+    }
+
+    /// Whether every kind of a cluster is live.
+    pub async fn is_live(&self, cluster: &str) -> Result<bool> {
+        let data = self.data(&format!("{{ cluster(id: {cluster:?}) {{ freshness {{ state }} }} }}")).await?;
+        Ok(live(&data["cluster"]))
+    }
+
+    /// Waits until it isn't.
+    pub async fn not_live(&self, cluster: &str) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while self.is_live(cluster).await? {
+            ensure!(Instant::now() < deadline, "{cluster} is still live");
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(())
     }
 
     /// The kinds that it watches, as freshness names them.
@@ -153,6 +164,12 @@ impl Server {
             tokio::time::sleep(POLL).await;
         }
     }
+}
+
+/// Whether the freshness of a cluster's kinds says so.
+fn live(cluster: &Value) -> bool {
+    let kinds = cluster["freshness"].as_array().map_or(&[][..], Vec::as_slice);
+    !kinds.is_empty() && kinds.iter().all(|kind| kind["state"] == "LIVE")
 }
 
 /// The data of an answer that must be without an error.

@@ -2,9 +2,9 @@
 //! turns of calm and of trouble, so that whatever else the machine does falls on both.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::load::{Latencies, Load};
@@ -24,21 +24,24 @@ pub struct Disturbed {
 }
 
 pub async fn measure(server: &Arc<Server>, fleet: &Simulated) -> Result<Disturbed> {
-    let troubles = [
-        json!({ "refuse": true }),
-        json!({ "latency": { "minMs": 1_000, "maxMs": 5_000 } }),
-        json!({ "flap": { "upMs": 3_000, "downMs": 2_000 } }),
-    ];
     let bad: Vec<String> = fleet.names().iter().step_by(fleet.names().len() / 3).take(3).cloned().collect();
-    ensure!(bad.len() == 3, "three of {} clusters", fleet.names().len());
+    let [dead, slow, flapping] = bad.as_slice() else { bail!("there are too few clusters") };
     let mut load = Load::new(server, fleet, &bad).await?;
     let (mut calm, mut trouble) = (Latencies::default(), Latencies::default());
     for _ in 0..ROUNDS {
-        calm.extend(load.run(PERIOD).await?);
-        for (cluster, faults) in bad.iter().zip(&troubles) {
-            fleet.set_faults(cluster, faults).await?;
-        }
-        trouble.extend(load.run(PERIOD).await?);
+        let (latencies, away) = tokio::try_join!(load.run(PERIOD), absent(server, &bad))?;
+        ensure!(away == [0, 0, 0], "in calm, clusters were not live: {away:?}");
+        calm.extend(latencies);
+
+        fleet.set_faults(dead, &json!({ "refuse": true })).await?;
+        // What is open is as quick as before: its connections are cut once, and made anew slowly.
+        fleet.set_faults(slow, &json!({ "refuse": true })).await?;
+        server.not_live(slow).await?;
+        fleet.set_faults(slow, &json!({ "latency": { "minMs": 1_000, "maxMs": 5_000 } })).await?;
+        fleet.set_faults(flapping, &json!({ "flap": { "upMs": 3_000, "downMs": 2_000 } })).await?;
+        let (latencies, away) = tokio::try_join!(load.run(PERIOD), absent(server, &bad))?;
+        ensure!(away.iter().all(|times| *times > 0), "nobody noticed the trouble: {away:?}");
+        trouble.extend(latencies);
         for cluster in &bad {
             fleet.set_faults(cluster, &json!({})).await?;
         }
@@ -55,6 +58,19 @@ pub async fn measure(server: &Arc<Server>, fleet: &Simulated) -> Result<Disturbe
             figure("an event in the other 97", |all| &all.events),
         ],
     })
+}
+
+/// How often each of three clusters was not live, of the times that it was looked at during a period.
+async fn absent(server: &Server, clusters: &[String]) -> Result<[usize; 3]> {
+    let mut absent = [0; 3];
+    let end = Instant::now() + PERIOD;
+    while Instant::now() < end {
+        for (times, cluster) in absent.iter_mut().zip(clusters) {
+            *times += usize::from(!server.is_live(cluster).await?);
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    Ok(absent)
 }
 
 impl Disturbed {

@@ -4,6 +4,8 @@
 //! ```text
 //!   each 10 ms   a look-up ──────────────▶ fleetgraph
 //!   each 20 ms   a page of 100 ──────────▶ fleetgraph
+//!   each 40 ms   a GET ────▶ a cluster
+//!   each 100 ms  100 pods ─▶ a cluster
 //!   each 40 ms   a PATCH ──▶ a cluster ══▶ fleetgraph ══▶ a subscriber
 //!                                     ══▶ a watch, in some clusters
 //! ```
@@ -14,8 +16,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use http_body_util::BodyExt;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Patch, PatchParams};
+use kube::client::Body;
 use kube::{Api, Client};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -27,11 +31,13 @@ use tokio::time::{Instant, sleep_until};
 
 use super::simulated::Simulated;
 use crate::events::{self, Heard, LABEL};
-use crate::server::{self, Server};
+use crate::server::Server;
 use crate::socket::Subscription;
 
 const LOOK_UPS: u32 = 100;
 const PAGES: u32 = 50;
+const GETS: u32 = 25;
+const LISTS: u32 = 10;
 const CHANGES: u32 = 25;
 /// Clusters that are watched beside fleetgraph, as a reference. Each watch is parsed by this process.
 const WATCHED: usize = 10;
@@ -69,6 +75,10 @@ pub struct Load {
 pub struct Latencies {
     pub look_ups: Vec<f64>,
     pub pages: Vec<f64>,
+    /// The reference of look-ups.
+    pub gets: Vec<f64>,
+    /// The reference of pages: as many pods of one cluster, as kubectl lists them by name.
+    pub lists: Vec<f64>,
     /// From the start of a PATCH until the subscriber heard.
     pub events: Vec<f64>,
     /// The same where a watch heard of it too, and when that did.
@@ -79,6 +89,8 @@ impl Latencies {
     pub fn extend(&mut self, other: Self) {
         self.look_ups.extend(other.look_ups);
         self.pages.extend(other.pages);
+        self.gets.extend(other.gets);
+        self.lists.extend(other.lists);
         self.events.extend(other.events);
         self.watched.extend(other.watched);
     }
@@ -160,7 +172,7 @@ impl Load {
         Ok(())
     }
 
-    /// Asks and changes for so long.
+    /// Asks and changes for so long. A pod that is gone is an answer as well.
     pub async fn run(&mut self, period: Duration) -> Result<Latencies> {
         while self.subscriber.try_recv().is_ok() || self.watcher.try_recv().is_ok() {}
         let seed = self.random.random();
@@ -176,6 +188,16 @@ impl Load {
             let server = Arc::clone(&self.server);
             async move { page(&server, cursor.as_deref()).await }
         });
+        let mut random = StdRng::seed_from_u64(seed + 3);
+        let gets = paced(GETS, period, || {
+            let target = self.targets.choose(&mut random).cloned();
+            async move { get(&target.context("a target")?).await }
+        });
+        let mut random = StdRng::seed_from_u64(seed + 4);
+        let lists = paced(LISTS, period, || {
+            let target = self.targets.choose(&mut random).cloned();
+            async move { list(&target.context("a target")?).await }
+        });
         let mut next = StdRng::seed_from_u64(seed + 2).random_range(0..self.targets.len());
         let (targets, number) = (&self.targets, &self.number);
         let changes = paced(CHANGES, period, || {
@@ -184,7 +206,8 @@ impl Load {
             let (target, number) = (targets[next].clone(), number.fetch_add(1, Ordering::Relaxed));
             async move { Ok(change(&target, number).await?.then_some(number)) }
         });
-        let (look_ups, pages, changes) = tokio::try_join!(look_ups, pages, changes)?;
+        let (look_ups, pages, gets, lists, changes) =
+            tokio::try_join!(look_ups, pages, gets, lists, changes)?;
         let found = look_ups.iter().filter(|(_, _, found)| *found).count();
         ensure!(
             found * 10 >= look_ups.len() * 8,
@@ -194,6 +217,8 @@ impl Load {
         let mut latencies = Latencies {
             look_ups: look_ups.iter().map(|(sent, done, _)| millis(*sent, *done)).collect(),
             pages: pages.iter().map(|(sent, done, ())| millis(*sent, *done)).collect(),
+            gets: gets.iter().map(|(sent, done, ())| millis(*sent, *done)).collect(),
+            lists: lists.iter().map(|(sent, done, ())| millis(*sent, *done)).collect(),
             ..Latencies::default()
         };
         let sent: HashMap<usize, Instant> =
@@ -234,20 +259,6 @@ impl Load {
         }
         latencies.events.extend(heard.into_values());
         Ok(())
-    }
-
-    /// GET of one pod from its own API server, one after the other.
-    pub async fn gets(&mut self, times: usize) -> Result<Vec<Duration>> {
-        let mut took = Vec::new();
-        while took.len() < times {
-            let target = self.targets.choose(&mut self.random).context("a target")?;
-            let path = format!("/api/v1/namespaces/{}/pods/{}", target.namespace, target.name);
-            // It may be gone by now.
-            if let Ok(answer) = crate::api::get(&target.client, &path).await {
-                took.push(answer.took);
-            }
-        }
-        Ok(took)
     }
 }
 
@@ -292,6 +303,25 @@ async fn look_up(server: &Server, target: &Target) -> Result<bool> {
     Ok(found)
 }
 
+/// One pod from its own API server.
+async fn get(target: &Target) -> Result<()> {
+    let path = format!("/api/v1/namespaces/{}/pods/{}", target.namespace, target.name);
+    read(&target.client, path).await
+}
+
+/// A page of its API server's pods.
+async fn list(target: &Target) -> Result<()> {
+    read(&target.client, "/api/v1/pods?limit=100".to_owned()).await
+}
+
+async fn read(client: &Client, path: String) -> Result<()> {
+    let request = http::Request::get(path).body(Body::empty())?;
+    let response = client.send(request).await?;
+    ensure!(response.status().is_success() || response.status() == 404, "{}", response.status());
+    response.into_body().collect().await?;
+    Ok(())
+}
+
 fn paging(after: Option<&str>) -> String {
     let after = after.map_or(String::new(), |cursor| format!(", after: {cursor:?}"));
     format!(
@@ -301,8 +331,12 @@ fn paging(after: Option<&str>) -> String {
 
 async fn page(server: &Server, after: Option<&str>) -> Result<()> {
     let query = paging(after);
-    let data = server::data(&query, &server.ask(&query).await?.bytes())?;
-    let nodes = data["podsConnection"]["nodes"].as_array().map_or(0, Vec::len);
+    let answer: Value = serde_json::from_slice(&server.ask(&query).await?.bytes())?;
+    // Of a cluster that can't be reached the page has what is known, and says so.
+    let errors = answer["errors"].as_array().map_or(&[][..], Vec::as_slice);
+    let stale = errors.iter().all(|error| error["extensions"]["code"] == "CLUSTER_UNAVAILABLE");
+    ensure!(stale, "{query}: {errors:?}");
+    let nodes = answer["data"]["podsConnection"]["nodes"].as_array().map_or(0, Vec::len);
     // Pods come and go, and so does what stands behind the last cursor.
     ensure!(nodes >= 20, "a page of {nodes}");
     Ok(())

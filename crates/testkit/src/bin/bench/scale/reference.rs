@@ -1,4 +1,4 @@
-//! What a client without fleetgraph would do: list every kind from every cluster as JSON, or a page of each.
+//! What a client without fleetgraph would do first: list every kind from every cluster, as JSON.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::simulated::Simulated;
 use crate::api;
 
-/// Clusters that are listed at a time.
+/// Lists that are under way at a time. More take no less time on two cores.
 const ABREAST: usize = 16;
 
 /// A list of everything.
@@ -20,25 +20,20 @@ pub struct Listed {
     pub objects: usize,
 }
 
-/// Lists these kinds from all clusters. The bytes are only counted, so nobody who reads JSON can be faster.
+/// Lists these kinds from all clusters, whole. The bytes are counted and not parsed.
 pub async fn list(fleet: &Simulated, paths: &[String]) -> Result<Listed> {
     let begun = Instant::now();
-    let each = |name: &String| -> Result<_> {
+    let mut all = Vec::new();
+    for name in fleet.names() {
         let client = fleet.client(name)?;
-        Ok(async move {
-            let (mut bytes, mut objects) = (0, 0);
-            for path in paths {
-                let list = api::get(client, path).await?.bytes();
-                bytes += list.len();
-                objects += memchr::memmem::find_iter(&list, OBJECT).count();
-            }
-            anyhow::Ok((bytes, objects))
-        })
-    };
-    let all = fleet.names().iter().map(each).collect::<Result<Vec<_>>>()?;
-    let sums: Vec<_> = stream::iter(all).buffer_unordered(ABREAST).try_collect().await?;
-    let (bytes, objects) =
-        sums.into_iter().fold((0, 0), |sum, (bytes, objects)| (sum.0 + bytes, sum.1 + objects));
+        all.extend(paths.iter().map(|path| (client, path)));
+    }
+    let each = stream::iter(all).map(async |(client, path)| {
+        let list = api::get(client, path).await?.bytes();
+        anyhow::Ok((list.len(), memchr::memmem::find_iter(&list, OBJECT).count()))
+    });
+    let sum = async |sum: (usize, usize), (bytes, objects)| Ok((sum.0 + bytes, sum.1 + objects));
+    let (bytes, objects) = each.buffer_unordered(ABREAST).try_fold((0, 0), sum).await?;
     Ok(Listed { took: begun.elapsed(), bytes, objects })
 }
 
@@ -77,17 +72,4 @@ fn is(kind: &str, group: &str, served: &str, plural: &str) -> bool {
     let group = group.trim_start_matches("/apis/").split('/').next().unwrap_or_default();
     kind == served
         || kind.split_once('.').is_some_and(|(name, of)| of == group && (name == plural || name == served))
-}
-
-/// The first page of pods of each cluster, all asked at once: the least from which a page over all can be made.
-pub async fn pages(fleet: &Simulated, times: usize) -> Result<Vec<Duration>> {
-    let mut took = Vec::new();
-    for _ in 0..times {
-        let begun = Instant::now();
-        let clients = fleet.names().iter().map(|name| fleet.client(name)).collect::<Result<Vec<_>>>()?;
-        let asked = clients.into_iter().map(|client| api::get(client, "/api/v1/pods?limit=100"));
-        let _pages: Vec<_> = stream::iter(asked).buffer_unordered(ABREAST).try_collect().await?;
-        took.push(begun.elapsed());
-    }
-    Ok(took)
 }

@@ -1,6 +1,6 @@
 //! The simulated fleet that is measured, in a process of its own, and clients of its clusters.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use testkit::process::{Launch, Process};
 
 use crate::api;
 
+const LEASES: &str = "leases.coordination.k8s.io";
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How large a fleet is, and how lively.
@@ -30,7 +31,9 @@ pub struct Simulated {
     pub config: PathBuf,
     clients: HashMap<String, Client>,
     names: Vec<String>,
-    _process: Process,
+    /// From the start of its process until all clusters were served.
+    pub made: Duration,
+    process: Process,
     _dir: tempfile::TempDir,
 }
 
@@ -62,6 +65,7 @@ impl Simulated {
             ensure!(Instant::now() < deadline, "the simulated clusters are not made after {PATIENCE:?}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+        let made = process.age();
         without_drain(&config)?;
         let kubeconfig = Kubeconfig::read_from(&kubeconfig)?;
         let names: Vec<String> = kubeconfig.contexts.iter().map(|context| context.name.clone()).collect();
@@ -70,7 +74,7 @@ impl Simulated {
         for name in &names {
             clients.insert(name.clone(), client(&kubeconfig, name).await?);
         }
-        Ok(Self { size, config, clients, names, _process: process, _dir: dir })
+        Ok(Self { size, config, clients, names, made, process, _dir: dir })
     }
 
     pub fn names(&self) -> &[String] {
@@ -90,16 +94,23 @@ impl Simulated {
         Ok(())
     }
 
-    /// The sum of all clusters' revisions: by how much it grows, so many changes were there, leases too.
-    pub async fn revisions(&self) -> Result<u64> {
+    /// Changes of anything but leases since the clusters were made, as they count them.
+    pub async fn changes(&self) -> Result<u64> {
         let mut sum = 0;
         for client in self.clients.values() {
-            let list = api::get(client, "/api/v1/namespaces?limit=1").await?.bytes();
-            let list: Value = serde_json::from_slice(&list)?;
-            let version = list["metadata"]["resourceVersion"].as_str().context("a list has a version")?;
-            sum += version.parse::<u64>()?;
+            let counts: BTreeMap<String, u64> =
+                serde_json::from_slice(&api::get(client, "/simulator/changes").await?.bytes())?;
+            sum += counts
+                .iter()
+                .filter(|(resource, _)| *resource != LEASES)
+                .map(|(_, count)| count)
+                .sum::<u64>();
         }
         Ok(sum)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.id()
     }
 }
 
