@@ -45,10 +45,10 @@ build: ## Build the program, complete, at target/release/fleetgraph.
 	@scripts/prepare --only page
 	cargo build --release -p fleetgraph
 
-bench: ## Measure against references in the same run; prints ratios and the machine.
+bench: ## Measure against references in the same run, in some 25 minutes; CURVES=docs draws docs/fleets.svg anew.
 	@scripts/prepare --only compiler,packages,toolchain,control-planes
 	@cargo build --release --quiet -p fleetgraph -p testkit
-	@target/release/bench --fleetgraph target/release/fleetgraph
+	@target/release/bench --fleetgraph target/release/fleetgraph $(if $(CURVES),--curves $(CURVES))
 
 generate: ## Write what is generated from the code: the SDL, the relations, and the configuration's reference.
 	cargo run --quiet -p xtask -- sdl

@@ -152,6 +152,21 @@ await test('the relations are drawn, can be walked by keys, and can be read as a
   await page.getByRole('cell', { name: 'runs on' }).waitFor();
 });
 
+await test('many alike are opened and folded without losing the place of the keyboard', async () => {
+  const [cluster] = (await graphql('{ clusters { nodes { id } } }')).clusters;
+  await browser.open(`#/object/nodes/${cluster.nodes[0].id}`);
+  const graph = page.getByRole('region', { name: /Relations as a graph/ });
+  const group = graph.getByRole('button', { name: /Open to see each/ }).first();
+  await group.focus();
+  await page.keyboard.press('Enter');
+  const focused = await page.waitForFunction(() => document.activeElement?.getAttribute('data-box'));
+  const box = await focused.jsonValue();
+  if (box.startsWith('group ')) throw new Error(`the keyboard is at ${box}`);
+  await page.getByRole('button', { name: 'Fold what is alike again' }).focus();
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => document.activeElement?.classList.contains('graph-frame'));
+});
+
 if (process.env.FLEETGRAPH_E2E_KUBECONFIG) {
   const cluster = process.env.FLEETGRAPH_E2E_CONTEXT ?? clusters[0].id;
   const kube = kubectl(process.env.FLEETGRAPH_E2E_KUBECONFIG, cluster);

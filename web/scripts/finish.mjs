@@ -50,5 +50,7 @@ for (const file of page) console.log(`          ${kb(compressed.get(file).length
 console.log(`explorer  ${kb(cost(explorer))} compressed beside it, in ${explorer.length} files`);
 if (cost(page) > BUDGET) {
   console.error(`The page is ${kb(cost(page) - BUDGET)} over its budget.`);
+  // What is left would look finished the next time.
+  rmSync(join(dist, 'index.html'));
   process.exit(1);
 }

@@ -56,8 +56,9 @@ export function backoffMs(attempt: number): number {
 /** Resolves after `ms`, or when `retryNow` is called; rejects never. `cancel` ends it without a result. */
 export function patientWait(ms: number): { done: Promise<void>; cancel: () => void } {
   let wake = () => {};
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const done = new Promise<void>((resolve) => {
-    const timer = setTimeout(() => wake(), ms);
+    timer = setTimeout(() => wake(), ms);
     wake = () => {
       clearTimeout(timer);
       impatient.delete(wake);
@@ -67,7 +68,10 @@ export function patientWait(ms: number): { done: Promise<void>; cancel: () => vo
   });
   return {
     done,
-    cancel: () => impatient.delete(wake),
+    cancel: () => {
+      clearTimeout(timer);
+      impatient.delete(wake);
+    },
   };
 }
 

@@ -91,6 +91,7 @@ export function useQuery<T>(query: string, variables: Variables, pollMs: number)
           end.signal.addEventListener('abort', pause.cancel, { once: true });
           failures += 1;
           await pause.done;
+          end.signal.removeEventListener('abort', pause.cancel);
           continue;
         }
         const took = Date.now() - asked;

@@ -1,5 +1,6 @@
 // The relations of an object, drawn, and listed for those who can't or don't want to look at a drawing.
 
+import type { RefObject } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Graph, GraphCut } from '../api/documents.ts';
 import { placeOf } from '../object_id.ts';
@@ -17,6 +18,7 @@ const SHRINKS = 0.88;
 
 export function GraphView({ graph, asList }: { graph: Graph; asList: boolean }) {
   const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
+  const frame = useRef<HTMLDivElement>(null);
   const drawing = useMemo(() => {
     const { boxes, links } = grouped(graph, open);
     return layOut(boxes, links, graph.root.id);
@@ -29,11 +31,24 @@ export function GraphView({ graph, asList }: { graph: Graph; asList: boolean }) 
       {asList ? (
         <GraphList graph={graph} />
       ) : (
-        <Picture drawing={drawing} root={graph.root.id} onOpen={(id) => setOpen((before) => new Set(before).add(id))} />
+        <Picture
+          drawing={drawing}
+          root={graph.root.id}
+          frame={frame}
+          onOpen={(id) => setOpen((before) => new Set(before).add(id))}
+        />
       )}
       <Cuts cuts={graph.cuts} />
       {open.size > 0 && !asList && (
-        <button type="button" class="link" onClick={() => setOpen(new Set())}>
+        <button
+          type="button"
+          class="link"
+          onClick={() => {
+            setOpen(new Set());
+            // This button goes, and the keyboard's place with it.
+            frame.current?.focus();
+          }}
+        >
           Fold what is alike again
         </button>
       )}
@@ -44,13 +59,23 @@ export function GraphView({ graph, asList }: { graph: Graph; asList: boolean }) 
 interface PictureProps {
   drawing: Drawing;
   root: string;
+  frame: RefObject<HTMLDivElement | null>;
   onOpen(id: string): void;
 }
 
-function Picture({ drawing, root, onOpen }: PictureProps) {
-  const frame = useRef<HTMLDivElement>(null);
-  const [lit, setLit] = useState<string | null>(null);
+function Picture({ drawing, root, frame, onOpen }: PictureProps) {
+  const [pointed, setPointed] = useState<string | null>(null);
   const { boxes, routes, width, height } = drawing;
+  // A group that was opened is no box any more, and nothing says that the pointer has left it.
+  const lit = boxes.some((box) => box.id === pointed) ? pointed : null;
+
+  const opened = useRef<Placed | null>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: when the drawing has the group's members
+  useEffect(() => {
+    const first = opened.current?.members[0];
+    opened.current = null;
+    if (first) focusOn(first.id);
+  }, [drawing]);
 
   // The root is what one came for: it is in sight first.
   // biome-ignore lint/correctness/useExhaustiveDependencies: only once; later the reader has scrolled
@@ -62,6 +87,7 @@ function Picture({ drawing, root, onOpen }: PictureProps) {
     element.scrollTop = Math.max(0, box.y - (element.clientHeight - BOX.height) / 2);
   }, [root]);
 
+  const focusOn = (id: string) => frame.current?.querySelector<SVGAElement>(`[data-box="${CSS.escape(id)}"]`)?.focus();
   const isLit = (from: string, to: string) => lit !== null && (from === lit || to === lit);
   const pressed = (event: KeyboardEvent) => {
     const from = boxes.find(
@@ -70,7 +96,7 @@ function Picture({ drawing, root, onOpen }: PictureProps) {
     const next = from && neighbourOf(boxes, from, event.key);
     if (!next) return;
     event.preventDefault();
-    frame.current?.querySelector<SVGAElement>(`[data-box="${CSS.escape(next.id)}"]`)?.focus();
+    focusOn(next.id);
   };
 
   return (
@@ -115,7 +141,16 @@ function Picture({ drawing, root, onOpen }: PictureProps) {
           ))}
         </g>
         {boxes.map((box) => (
-          <BoxLink key={box.id} box={box} isRoot={box.id === root} onOpen={onOpen} onLight={setLit} />
+          <BoxLink
+            key={box.id}
+            box={box}
+            isRoot={box.id === root}
+            onOpen={(id) => {
+              opened.current = box;
+              onOpen(id);
+            }}
+            onLight={setPointed}
+          />
         ))}
         <g aria-hidden="true">
           {routes.map(

@@ -2,6 +2,16 @@
 
 const before = new Map<string, string | null>();
 
+/** The first page of a living list ends elsewhere each time. */
+const KEPT = 500;
+
+function keep(next: string, after: string | null) {
+  before.delete(next);
+  before.set(next, after);
+  const [oldest] = before.keys();
+  if (before.size > KEPT && oldest !== undefined) before.delete(oldest);
+}
+
 interface PagerProps {
   /** The cursor of this page; null for the first. */
   after: string | null;
@@ -17,7 +27,7 @@ interface PagerProps {
 export function Pager({ after, endCursor, hasNextPage, shown, total, hrefOf }: PagerProps) {
   if (after === null && !hasNextPage) return null;
   const next = hasNextPage ? endCursor : null;
-  if (next !== null) before.set(next, after);
+  if (next !== null) keep(next, after);
   return (
     <nav class="pager" aria-label="Pages">
       {after !== null && <a href={hrefOf(null)}>First page</a>}

@@ -88,7 +88,9 @@ pub async fn measure(program: &Path, sizes: &[(usize, usize)]) -> Result<Scale> 
     let sizes = if sizes.is_empty() { &SIZES } else { sizes };
     let (mut points, mut disturbed) = (Vec::new(), None);
     for &(clusters, objects) in sizes {
-        let size = Size { clusters, objects, churn: (objects / 200).min(MOST_CHANGES) };
+        // The rate is kept over some seconds only: a little more is never less.
+        let churn = (objects / 200).min(MOST_CHANGES) * 102 / 100;
+        let size = Size { clusters, objects, churn };
         report::progress(&format!("{clusters} simulated clusters with {objects} objects"))?;
         let fleet = Simulated::start(program, size).await?;
         let (server, point) = point(program, &fleet).await?;

@@ -90,14 +90,18 @@ fn plot(root: &Area<'_>, points: &[Point]) -> Drawn {
     counts.sort_unstable();
     counts.dedup();
     let (panels, key) = root.split_vertically(SIZE.1 - 30);
+    key.draw(&Text::new("over the number of objects:", (110, 6), (FONT, 13).into_font().color(&TEXT)))?;
     for (area, panel) in panels.split_evenly((2, 3)).iter().zip(&PANELS) {
         draw_panel(area, panel, points, &counts)?;
     }
     for (index, (count, colour)) in counts.iter().zip(COLOURS).enumerate() {
         let x = 300 + 140 * i32::try_from(index)?;
         key.draw(&Circle::new((x, 12), 4, colour.filled()))?;
-        let name =
-            if *count == 1 { "1 cluster".to_owned() } else { format!("{} clusters", number(*count as f64)) };
+        let name = match count {
+            1 => "1 cluster".to_owned(),
+            1_000.. => format!("{},{:03} clusters", count / 1_000, count % 1_000),
+            _ => format!("{count} clusters"),
+        };
         key.draw(&Text::new(name, (x + 10, 6), (FONT, 13).into_font().color(&TEXT)))?;
     }
     root.present()?;
