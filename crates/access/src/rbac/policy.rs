@@ -37,17 +37,22 @@ pub enum Subject {
     User(Arc<str>),
     Group(Arc<str>),
     /// In the binding's namespace, if it names none.
-    ServiceAccount { namespace: Option<Arc<str>>, name: Arc<str> },
+    ServiceAccount {
+        namespace: Option<Arc<str>>,
+        name: Arc<str>,
+    },
 }
 
 /// Whoever is in it may do anything, whatever the roles say.
 const MASTERS: &str = "system:masters";
 
+/// Namespace and name; the namespace of a cluster role is empty.
+type RoleKey = (Arc<str>, Arc<str>);
+
 /// Bindings by their subjects, and roles by their names.
 #[derive(Debug, Default)]
 pub struct Policy {
-    /// The namespace of a cluster role is empty.
-    roles: HashMap<(Arc<str>, Arc<str>), Arc<[Rule]>>,
+    roles: HashMap<RoleKey, Arc<[Rule]>>,
     bindings: Vec<(Option<Arc<str>>, RoleRef)>,
     users: HashMap<Arc<str>, Vec<usize>>,
     groups: HashMap<Arc<str>, Vec<usize>>,

@@ -74,8 +74,9 @@ impl Rights {
         // Bindings are many and roles are few: each role is looked through once.
         let mut known: HashMap<*const Rule, Names<'_>> = HashMap::new();
         for grant in &self.grants {
-            let names =
-                known.entry(grant.rules.as_ptr()).or_insert_with(|| Names::of(&grant.rules, verb, group, resource));
+            let names = known
+                .entry(grant.rules.as_ptr())
+                .or_insert_with(|| Names::of(&grant.rules, verb, group, resource));
             match &grant.namespace {
                 None => names.add_to(&mut extent.everywhere, &mut extent.names),
                 Some(namespace) if namespaced => {
@@ -102,7 +103,8 @@ struct Names<'a> {
 impl<'a> Names<'a> {
     fn of(rules: &'a [Rule], verb: &str, group: &str, resource: &str) -> Self {
         let mut this = Self { any: false, names: Vec::new() };
-        for rule in rules.iter().filter(|rule| rule.has_verb(verb) && rule.has_resource(group, resource, "")) {
+        for rule in rules.iter().filter(|rule| rule.has_verb(verb) && rule.has_resource(group, resource, ""))
+        {
             this.any |= rule.resource_names.is_empty();
             this.names.extend(rule.resource_names.iter().map(|name| &**name));
         }

@@ -3,7 +3,6 @@
 //! `ACCESS_SEEDS=100..200` takes other worlds; a failure names its world.
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
-#![expect(clippy::print_stderr, reason = "what was compared is part of a test's output")]
 
 mod world;
 
@@ -63,10 +62,15 @@ fn all_objects_at_once_are_those_that_are_allowed_one_by_one() {
                     };
                     let namespaces: &[&str] = if namespaced { &NAMESPACES } else { &[""] };
                     for namespace in namespaces {
-                        assert_eq!(extent.has_all_of(namespace), allow(namespace, ""), "{seed} {principal:?}");
+                        assert_eq!(
+                            extent.has_all_of(namespace),
+                            allow(namespace, ""),
+                            "{seed} {principal:?}"
+                        );
                         for name in NAMES {
                             // An object of a path that names a namespace is in it.
-                            let path = resource == "namespaces" && ["get", "delete", "impersonate"].contains(&verb);
+                            let path =
+                                resource == "namespaces" && ["get", "delete", "impersonate"].contains(&verb);
                             let within = if path { name } else { namespace };
                             assert_eq!(
                                 extent.has(namespace, name),
@@ -86,9 +90,11 @@ async fn every_judgement_is_that_of_a_real_api_server() {
     let plane = ControlPlane::start(Options::bare("access")).await.unwrap();
     let client = plane.admin_client().await.unwrap();
     for name in NAMESPACES {
-        create(&client, json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } })).await;
+        create(&client, json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } }))
+            .await;
     }
-    let worlds: Vec<(u64, World)> = seeds().map(|seed| (seed, World::new(seed, &format!("w{seed}")))).collect();
+    let worlds: Vec<(u64, World)> =
+        seeds().map(|seed| (seed, World::new(seed, &format!("w{seed}")))).collect();
     for (_, world) in &worlds {
         stream::iter(&world.objects).for_each_concurrent(8, |object| create(&client, object.clone())).await;
     }
@@ -107,7 +113,11 @@ async fn compare(client: &Client, seed: u64, world: &World) -> usize {
     for principal in &world.principals {
         let rights = world.policy.rights(principal);
         for request in requests() {
-            asked.push((rights.allow(&request), spec(principal, Some(&request), None), format!("{request:?}")));
+            asked.push((
+                rights.allow(&request),
+                spec(principal, Some(&request), None),
+                format!("{request:?}"),
+            ));
         }
         for path in PATHS {
             asked.push((
@@ -131,7 +141,11 @@ async fn compare(client: &Client, seed: u64, world: &World) -> usize {
     count
 }
 
-fn spec(principal: &Principal, request: Option<&Attributes<'_>>, path: Option<&str>) -> SubjectAccessReviewSpec {
+fn spec(
+    principal: &Principal,
+    request: Option<&Attributes<'_>>,
+    path: Option<&str>,
+) -> SubjectAccessReviewSpec {
     let text = |text: &str| Some(text.to_owned());
     SubjectAccessReviewSpec {
         user: text(&principal.user),
@@ -180,8 +194,10 @@ async fn settled(client: &Client) {
     let request =
         Attributes { verb: "list", group: "", resource: "pods", subresource: "", namespace: "", name: "" };
     for _ in 0..200 {
-        let review =
-            SubjectAccessReview { spec: spec(&principal, Some(&request), None), ..SubjectAccessReview::default() };
+        let review = SubjectAccessReview {
+            spec: spec(&principal, Some(&request), None),
+            ..SubjectAccessReview::default()
+        };
         let answer = Api::all(client.clone()).create(&PostParams::default(), &review).await.unwrap();
         if answer.status.is_some_and(|status| status.allowed) {
             return;

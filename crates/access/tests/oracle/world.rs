@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 pub const NAMESPACES: [&str; 4] = ["north", "south", "east", "west"];
 pub const NAMES: [&str; 4] = ["one", "two", "three", "north"];
-const USERS: [&str; 4] = ["ann", "ben", "system:serviceaccount:north:robot", "system:serviceaccount:south:robot"];
+const USERS: [&str; 4] =
+    ["ann", "ben", "system:serviceaccount:north:robot", "system:serviceaccount:south:robot"];
 const GROUPS: [&str; 4] = ["devs", "ops", "system:serviceaccounts:north", "guests"];
 pub const VERBS: [&str; 5] = ["get", "list", "watch", "delete", "impersonate"];
 /// Group, resource, subresource, namespaced.
@@ -45,7 +46,8 @@ impl World {
         let (mut roles, mut bindings, mut objects) = (Vec::new(), Vec::new(), Vec::new());
         for number in 0..random.random_range(3..9) {
             let namespace = random.random_bool(0.5).then(|| pick(random, &NAMESPACES));
-            let rules: Vec<Value> = (0..random.random_range(0..4)).map(|_| rule(random, namespace.is_none())).collect();
+            let rules: Vec<Value> =
+                (0..random.random_range(0..4)).map(|_| rule(random, namespace.is_none())).collect();
             let name = format!("{mark}-role-{number}");
             let kind = if namespace.is_some() { "Role" } else { "ClusterRole" };
             objects.push(object(kind, namespace, &name, json!({ "rules": rules })));
@@ -61,8 +63,10 @@ impl World {
             let role = format!("{mark}-role-{}", random.random_range(0..10));
             let cluster = namespace.is_none() || random.random_bool(0.5);
             let kind = if cluster { "ClusterRole" } else { "Role" };
-            let subjects: Vec<Value> = (0..random.random_range(0..4)).map(|_| subject(random, mark)).collect();
-            let body = json!({ "roleRef": { "apiGroup": API, "kind": kind, "name": role }, "subjects": subjects });
+            let subjects: Vec<Value> =
+                (0..random.random_range(0..4)).map(|_| subject(random, mark)).collect();
+            let body =
+                json!({ "roleRef": { "apiGroup": API, "kind": kind, "name": role }, "subjects": subjects });
             let name = format!("{mark}-binding-{number}");
             let bound = if namespace.is_some() { "RoleBinding" } else { "ClusterRoleBinding" };
             objects.push(object(bound, namespace, &name, body));
@@ -76,7 +80,8 @@ impl World {
         let principals = (0..4)
             .map(|_| {
                 let user = marked(pick(random, &USERS), mark);
-                let groups = GROUPS.iter().filter(|_| random.random_bool(0.4)).map(|group| marked(group, mark).into());
+                let groups =
+                    GROUPS.iter().filter(|_| random.random_bool(0.4)).map(|group| marked(group, mark).into());
                 Principal { user: user.into(), groups: groups.collect() }
             })
             .collect();
@@ -111,8 +116,18 @@ fn rule(random: &mut StdRng, of_cluster: bool) -> Value {
     }
     let groups = ["", "apps", "extensions", API, "example.com"];
     let resources = [
-        "pods", "pods/log", "secrets", "namespaces", "nodes", "deployments", "deployments/scale", "*/scale", "*/status",
-        "pods/*", "clusterroles", "widgets",
+        "pods",
+        "pods/log",
+        "secrets",
+        "namespaces",
+        "nodes",
+        "deployments",
+        "deployments/scale",
+        "*/scale",
+        "*/status",
+        "pods/*",
+        "clusterroles",
+        "widgets",
     ];
     let mut rule = json!({
         "verbs": some(random, &VERBS, 0.2),
