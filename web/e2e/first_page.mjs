@@ -153,8 +153,9 @@ await test('the relations are drawn, can be walked by keys, and can be read as a
 });
 
 await test('many alike are opened and folded without losing the place of the keyboard', async () => {
-  const [cluster] = (await graphql('{ clusters { nodes { id } } }')).clusters;
-  await browser.open(`#/object/nodes/${cluster.nodes[0].id}`);
+  const { allDeployments } = await graphql('{ allDeployments(limit: 1000) { id readyReplicas } }');
+  const [largest] = allDeployments.sort((one, other) => other.readyReplicas - one.readyReplicas);
+  await browser.open(`#/object/deployments.apps/${largest.id}`);
   const graph = page.getByRole('region', { name: /Relations as a graph/ });
   const group = graph.getByRole('button', { name: /Open to see each/ }).first();
   await group.focus();

@@ -6,7 +6,7 @@
 use std::{any::TypeId, sync::Arc, time::Duration};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use fleetgraph_core::{Error, Freshness, Kind, KindMeta, Timestamp, WatchState};
+use fleetgraph_core::{Error, ErrorCode, Freshness, Kind, KindMeta, Timestamp, WatchState};
 use tokio::{
     sync::{Semaphore, broadcast},
     time::sleep,
@@ -160,7 +160,19 @@ impl Cluster {
     /// How current each kind's copy is, in the order of the kind table.
     pub fn freshness(&self) -> impl Iterator<Item = (&'static KindMeta, Freshness)> + '_ {
         let reachable = self.reachable();
-        self.stores().into_iter().map(move |store| (store.kind(), store.freshness(reachable)))
+        let silence = (!reachable).then(|| self.silence()).flatten();
+        self.stores().into_iter().map(move |store| {
+            let mut freshness = store.freshness(reachable);
+            // The watch itself may not have noticed yet.
+            freshness.error = freshness.error.or_else(|| silence.clone());
+            (store.kind(), freshness)
+        })
+    }
+
+    /// Why it doesn't answer, as the last health check found.
+    fn silence(&self) -> Option<Error> {
+        let message = self.health()?.message.clone()?;
+        Some(Error::new(ErrorCode::ClusterUnavailable, message).of_cluster(&self.spec.id))
     }
 
     /// The copies of all kinds: those of the kind table in its order, then those that are known at run time only.

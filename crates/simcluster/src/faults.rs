@@ -150,7 +150,37 @@ impl FaultSwitch {
     }
 }
 
+/// A hundred years.
+const FARTHEST_MS: i64 = 100 * 365 * 24 * 3_600_000;
+const LARGEST: usize = 64 * 1024 * 1024;
+
 impl Faults {
+    /// What is wrong with them, for whoever sets them from outside.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let shares = [
+            ("loseEvents", self.lose_events),
+            ("cutFrames", self.cut_frames),
+            ("malformed", self.malformed),
+            ("oversized", self.oversized),
+        ];
+        let errors = self.errors.iter().map(|error| ("errors[].probability", error.probability));
+        if let Some((name, _)) =
+            shares.into_iter().chain(errors).find(|(_, share)| !(0.0..=1.0).contains(share))
+        {
+            return Err(format!("{name}: must lie between 0 and 1"));
+        }
+        if let Some(error) = self.errors.iter().find(|error| !(400..=599).contains(&error.code)) {
+            return Err(format!("errors[].code: {} is no error of HTTP", error.code));
+        }
+        if self.clock_skew_ms.unsigned_abs() > FARTHEST_MS.unsigned_abs() {
+            return Err("clockSkewMs: must lie within a hundred years".to_owned());
+        }
+        if self.oversized_bytes > LARGEST {
+            return Err(format!("oversizedBytes: must be {LARGEST} at most"));
+        }
+        Ok(())
+    }
+
     /// The same number for the same seed, revision and purpose: from 0 to 1.
     fn lot(&self, revision: u64, purpose: u64) -> f64 {
         let mut x = self.seed
@@ -200,6 +230,22 @@ mod tests {
     fn an_unknown_fault_is_refused() {
         assert!(serde_json::from_str::<Faults>(r#"{"loseEvent": 1}"#).is_err());
         assert_eq!(serde_json::from_str::<Faults>("{}").unwrap(), Faults::default());
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_named() {
+        for (text, name) in [
+            (r#"{"loseEvents": 7}"#, "loseEvents"),
+            (r#"{"malformed": -1}"#, "malformed"),
+            (r#"{"errors": [{"code": 200, "probability": 1}]}"#, "code"),
+            (r#"{"errors": [{"code": 500, "probability": 2}]}"#, "probability"),
+            (r#"{"clockSkewMs": -9223372036854775808}"#, "clockSkewMs"),
+            (r#"{"oversizedBytes": 99999999999}"#, "oversizedBytes"),
+        ] {
+            let faults: Faults = serde_json::from_str(text).unwrap();
+            assert!(faults.check().is_err_and(|error| error.contains(name)), "{text}");
+        }
+        assert_eq!(Faults::default().check(), Ok(()));
     }
 
     #[tokio::test(start_paused = true)]

@@ -262,6 +262,9 @@ fn network(link: &(dyn StdError + 'static)) -> Option<ClusterError> {
             "the connection to the API server went silent (no answer to a ping); it is made anew",
         );
     }
+    if link.downcast_ref::<h2::Error>().is_some_and(h2::Error::is_reset) {
+        return unavailable("the API server broke off its answer; it may be restarting");
+    }
     // h2 shows the error it was made of only when asked.
     let error = link.downcast_ref::<io::Error>().or_else(|| link.downcast_ref::<h2::Error>()?.get_io())?;
     match error.kind() {

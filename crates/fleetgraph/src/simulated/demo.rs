@@ -2,14 +2,19 @@
 
 use std::{
     io::{self, BufRead, BufReader, Write},
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, bail};
 use clap::Args;
+use rustix::process::{Signal, getpid, kill_process};
 
 use super::Fleet;
 use crate::{
@@ -37,12 +42,16 @@ pub struct Demo {
 /// When the simulated clusters or the server can't start, or the server ends by itself.
 pub fn run(arguments: &Demo) -> anyhow::Result<()> {
     let begun = Instant::now();
+    // What can't be served need not be made.
+    if !arguments.listen.ip().to_canonical().is_loopback() {
+        bail!("--listen {}: the demo is served on loopback addresses only", arguments.listen);
+    }
+    TcpListener::bind(arguments.listen).with_context(|| format!("--listen {}", arguments.listen))?;
     let files = tempfile::Builder::new().prefix("fleetgraph-demo-").tempdir()?;
     let (kubeconfig, file) = (files.path().join("kubeconfig"), files.path().join("fleetgraph.yaml"));
     let mut clusters = Clusters::start(&arguments.fleet, &kubeconfig, &file)?;
-    if !clusters.served()? {
-        return Ok(());
-    }
+    let Some(out) = clusters.served()? else { return Ok(()) };
+    let died = end_with(out)?;
     let config = settings(&file, arguments)?;
     let first = config.clusters.first().map(|cluster| cluster.id.clone()).unwrap_or_default();
     let ready = move |address: SocketAddr| {
@@ -50,9 +59,24 @@ pub fn run(arguments: &Demo) -> anyhow::Result<()> {
         // The terminal may have gone, and the demo is no worse for it.
         let _nobody_reads = io::stdout().lock().write_all(text.as_bytes());
     };
-    let outcome = serve::run(&config, &[], ready);
+    serve::run(&config, &[], ready)?;
+    if died.load(Ordering::Relaxed) {
+        bail!("the simulated clusters ended by themselves; without them there is nothing to show");
+    }
     drop(clusters);
-    outcome
+    Ok(())
+}
+
+/// Ends this process as a signal does when the simulated clusters end, whose output this is. The flag says that it was so.
+fn end_with(mut out: BufReader<ChildStdout>) -> anyhow::Result<Arc<AtomicBool>> {
+    let died = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&died);
+    std::thread::Builder::new().name("clusters".to_owned()).spawn(move || {
+        let _ended = io::copy(&mut out, &mut io::sink());
+        flag.store(true, Ordering::Relaxed);
+        let _gone_already = kill_process(getpid(), Signal::TERM);
+    })?;
+    Ok(died)
 }
 
 fn settings(file: &Path, arguments: &Demo) -> anyhow::Result<Config> {
@@ -128,15 +152,16 @@ impl Clusters {
         Ok(Self(child))
     }
 
-    /// Waits until it serves; `false` if a signal comes first, which must not leave anything behind either.
-    fn served(&mut self) -> anyhow::Result<bool> {
+    /// Waits until it serves, and gives the rest of its output; `None` if a signal comes first, which must not leave
+    /// anything behind either.
+    fn served(&mut self) -> anyhow::Result<Option<BufReader<ChildStdout>>> {
         let out = self.0.stdout.take().context("the simulated clusters have no output")?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let said = runtime.block_on(async {
             let mut signals = Signals::listen().context("can't listen for signals")?;
             let line = tokio::task::spawn_blocking(move || {
-                let mut said = String::new();
-                BufReader::new(out).read_line(&mut said).map(|_| said)
+                let (mut said, mut out) = (String::new(), BufReader::new(out));
+                out.read_line(&mut said).map(|_| (said, out))
             });
             tokio::select! {
                 said = line => anyhow::Ok(Some(said??)),
@@ -146,14 +171,14 @@ impl Clusters {
         // The line may still be read for, until the process ends.
         runtime.shutdown_background();
         match said? {
-            None => Ok(false),
-            Some(said) if said.is_empty() => {
+            None => Ok(None),
+            Some((said, _)) if said.is_empty() => {
                 let status = self.0.wait()?;
                 bail!("the simulated clusters ended before they served: {status}");
             }
-            Some(said) => {
+            Some((said, out)) => {
                 let _nobody_reads = io::stdout().lock().write_all(said.as_bytes());
-                Ok(true)
+                Ok(Some(out))
             }
         }
     }

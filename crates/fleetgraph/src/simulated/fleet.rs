@@ -12,7 +12,7 @@ pub struct Fleet {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(0..=10_000_000))]
     objects: Option<u32>,
     /// Changes a second in all of them: rollouts, crashes, nodes that fail and recover. 0 for a fleet that stands still.
-    #[arg(long, value_name = "RATE", default_value_t = 3.0, value_parser = rate)]
+    #[arg(long, value_name = "RATE", default_value_t = 3.0, value_parser = rate, allow_negative_numbers = true)]
     pub churn: f64,
     /// What the fleet and its changes are made from.
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]

@@ -107,6 +107,11 @@ impl Demo {
         kill_process(Pid::from_child(&self.child.0), signal).unwrap();
     }
 
+    /// The exit code of one that has ended by itself.
+    pub fn status(&mut self) -> Option<i32> {
+        self.child.0.try_wait().unwrap()?.code()
+    }
+
     pub async fn ended(&mut self) {
         let deadline = Instant::now() + PATIENCE;
         while self.child.0.try_wait().unwrap().is_none() {

@@ -132,6 +132,31 @@ async fn the_demo_ends_with_all_that_it_started_however_it_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_demo_whose_clusters_are_killed_says_so_and_ends() {
+    let mut demo = Demo::start(&[]);
+    let simulated = rustix::process::Pid::from_raw(i32::try_from(demo.simulated()).unwrap()).unwrap();
+    let files = demo.kubeconfig.parent().unwrap().to_owned();
+    rustix::process::kill_process(simulated, rustix::process::Signal::KILL).unwrap();
+    demo.ended().await;
+    assert_eq!(demo.status(), Some(1));
+    assert!(!files.exists());
+}
+
+#[test]
+fn a_demo_that_could_not_be_served_is_not_made() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    for (listen, says) in
+        [(taken.local_addr().unwrap().to_string(), "in use"), ("0.0.0.0:0".to_owned(), "loopback")]
+    {
+        let output =
+            server::program().args(["demo", "--listen", &listen]).stdin(Stdio::null()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(out.is_empty() && error.contains(&listen) && error.contains(says), "{out}{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_demo_that_is_ended_while_it_begins_leaves_nothing_behind_either() {
     let dir = tempfile::tempdir().unwrap();
     let demo = server::program()

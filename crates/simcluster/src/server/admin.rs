@@ -8,16 +8,30 @@
 //!   POST compact                history is forgotten
 //! ```
 
+use std::sync::PoisonError;
+
 use http::header::AUTHORIZATION;
 use http::{Method, Request};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
+use super::Shared;
 use super::answer::{self, Answer};
 use crate::cluster::Cluster;
 use crate::error::ApiError;
 use crate::faults::Faults;
+
+/// The cluster whose administrator asks: older versions of `kubectl --raw` leave out the path of the cluster's URL.
+pub(crate) fn cluster_of(shared: &Shared, request: &Request<Incoming>) -> Option<Cluster> {
+    let token = token(request)?;
+    let clusters = shared.clusters.read().unwrap_or_else(PoisonError::into_inner);
+    clusters.values().find(|cluster| cluster.options().admin_token == token).cloned()
+}
+
+fn token(request: &Request<Incoming>) -> Option<&str> {
+    request.headers().get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+}
 
 const LIMIT: usize = 64 * 1024;
 
@@ -29,9 +43,7 @@ pub(crate) async fn answer(cluster: &Cluster, what: &str, request: Request<Incom
 }
 
 async fn serve(cluster: &Cluster, what: &str, request: Request<Incoming>) -> Result<Answer, ApiError> {
-    let token =
-        request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    if token != Some(&cluster.options().admin_token) {
+    if token(&request) != Some(&cluster.options().admin_token) {
         return Err(ApiError::unauthorized());
     }
     match (request.method().clone(), what) {
@@ -39,8 +51,11 @@ async fn serve(cluster: &Cluster, what: &str, request: Request<Incoming>) -> Res
         (Method::PUT, "faults") => {
             let body = Limited::new(request.into_body(), LIMIT).collect().await;
             let body = body.map_err(|error| ApiError::bad_request(error.to_string()))?.to_bytes();
-            let faults: Faults =
-                serde_json::from_slice(&body).map_err(|error| ApiError::bad_request(error.to_string()))?;
+            // A list would be taken for the fields in their order.
+            let faults: Faults = serde_json::from_slice::<Map<String, Value>>(&body)
+                .and_then(|fields| serde_json::from_value(Value::Object(fields)))
+                .map_err(|error| ApiError::bad_request(error.to_string()))?;
+            faults.check().map_err(ApiError::bad_request)?;
             cluster.set_faults(faults);
         }
         (Method::POST, "snapshot") => cluster.keep_snapshot(),

@@ -37,6 +37,12 @@ pub(crate) async fn answer(
     request: Request<Incoming>,
 ) -> io::Result<Answer> {
     let path = request.uri().path().to_owned();
+    // Some clients leave out the path of their server's URL where they are given one; the token says which it is.
+    if let Some(what) = path.strip_prefix("/simulator/")
+        && let Some(cluster) = admin::cluster_of(shared, &request)
+    {
+        return Ok(admin::answer(&cluster, what, request).await);
+    }
     let Some(rest) = path.strip_prefix("/clusters/") else {
         return Ok(answer::plain(404, "404 page not found\n"));
     };

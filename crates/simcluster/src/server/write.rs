@@ -40,6 +40,11 @@ fn parse(call: &Call, media: &str, bytes: &[u8]) -> Result<Value, ApiError> {
             ))
         }),
         "application/yaml" | "application/apply-patch+yaml" => yaml(bytes),
+        "application/vnd.kubernetes.protobuf" => Err(ApiError::new(
+            415,
+            "UnsupportedMediaType",
+            "a simulated cluster reads JSON and YAML, not protobuf: use kubectl apply -f or create -f",
+        )),
         _ => Err(unknown_format("application/json, application/yaml, application/vnd.kubernetes.protobuf")),
     }
 }

@@ -109,6 +109,9 @@ async fn another_process_sets_faults_with_the_administrators_token_whatever_goes
         );
         let all = r#"{"refuse": true, "stall": true, "expiredTokens": true, "loseEvents": 0.25}"#;
         assert!(bed.admin("PUT", "faults", &token, all).contains(r#""stall":true"#));
+        assert!(bed.admin("PUT", "faults", &token, r#"{"loseEvents": 2}"#).contains("BadRequest"));
+        assert!(bed.admin("PUT", "faults", &token, "[]").contains("BadRequest"));
+        assert!(bed.admin("GET", "../../../simulator/faults", &token, "").contains(r#""stall":true"#));
         assert!(bed.admin("PUT", "faults", &token, r#"{"nonsense": 1}"#).contains("BadRequest"));
         bed.create("counted");
         assert!(bed.admin("GET", "changes", &token, "").contains(r#""configmaps":1"#));
