@@ -45,6 +45,14 @@ impl Rights {
         Self { all: true, grants: Vec::new() }
     }
 
+    /// Whether there is anything at all that may be read.
+    pub fn see_anything(&self) -> bool {
+        let reads = |rule: &Rule| {
+            !rule.resources.is_empty() && ["get", "list", "watch"].iter().any(|verb| rule.has_verb(verb))
+        };
+        self.all || self.grants.iter().any(|grant| grant.rules.iter().any(reads))
+    }
+
     /// Whether a request is allowed, rule by rule.
     pub fn allow(&self, request: &Attributes<'_>) -> bool {
         let Attributes { verb, group, resource, subresource, namespace, name } = request;
