@@ -2,7 +2,7 @@
 //!
 //! An entry becomes an `Arc<dyn AnyEntry>` without a copy, and goes back to its type by a downcast.
 
-use std::{any::Any, ops::ControlFlow, sync::Arc};
+use std::{any::Any, collections::BTreeSet, ops::ControlFlow, sync::Arc};
 
 use fleetgraph_core::{
     ClusterId, Error, FieldSelector, Freshness, Health, IndexKey, Kind, KindMeta, LabelSelector, Meta,
@@ -12,7 +12,7 @@ use fleetgraph_core::{
 use crate::{
     codec::DecodeError,
     entry::Entry,
-    read::{chosen, narrowest, problem},
+    read::{chosen, narrowest, problem, spans},
     registry::{Clusters, Registry},
     store::{Edge, Store},
 };
@@ -256,7 +256,9 @@ impl AnyReader<'_> {
     /// An object of a kind by its name.
     #[must_use]
     pub fn get(&self, store: &dyn AnyStore, namespace: &str, name: &str) -> Option<SharedAny> {
-        store.get(namespace, name).filter(|entry| self.allows(&**entry))
+        store
+            .get(namespace, name)
+            .filter(|_| self.scope.allows(store.cluster(), store.kind(), namespace, name))
     }
 
     /// The objects of a kind under a key, in order, `limit` at most; and whether there are more.
@@ -313,13 +315,23 @@ impl AnyReader<'_> {
         to: Edge<'_>,
         look: &mut Look<'_>,
     ) -> ControlFlow<()> {
-        store.scan(key, from, to, &mut |entry, share| {
-            if self.allows(entry) { look(entry, share) } else { ControlFlow::Continue(()) }
+        let view = self.scope.view(store.cluster(), store.kind());
+        if view.is_all() {
+            return store.scan(key, from, to, look);
+        }
+        spans(&view, key, &BTreeSet::new()).into_iter().try_for_each(|(first, last)| {
+            let (first, last) = (first.max(from), last.min(to));
+            if first >= last {
+                return ControlFlow::Continue(());
+            }
+            store.scan(key, first, last, &mut |entry, share| {
+                let meta = entry.meta();
+                if view.has(&meta.namespace, &meta.name) {
+                    look(entry, share)
+                } else {
+                    ControlFlow::Continue(())
+                }
+            })
         })
-    }
-
-    fn allows(&self, entry: &dyn AnyEntry) -> bool {
-        let meta = entry.meta();
-        self.scope.allows(entry.cluster(), entry.kind(), &meta.namespace, &meta.name)
     }
 }

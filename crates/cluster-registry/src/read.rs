@@ -7,7 +7,8 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use fleetgraph_core::{
-    ClusterId, Error, ErrorCode, FieldSelector, IndexKey, Kind, LabelSelector, PageRequest, Scope, WatchState,
+    ClusterId, Error, ErrorCode, FieldSelector, IndexKey, Kind, LabelSelector, PageRequest, Scope, View,
+    WatchState,
 };
 
 use crate::{
@@ -80,9 +81,9 @@ impl<K: Kind> Reader<'_, K> {
     /// One object; `namespace` is empty for a cluster-scoped one.
     #[must_use]
     pub fn get(&self, cluster: &str, namespace: &str, name: &str) -> Option<Shared<K>> {
-        self.snapshots(cluster).find_map(|snapshot| {
+        self.seen(cluster).find_map(|(view, snapshot)| {
             let entry = snapshot.get(namespace, name)?;
-            self.allows(entry).then(|| Arc::clone(entry))
+            view.has(namespace, name).then(|| Arc::clone(entry))
         })
     }
 
@@ -90,8 +91,8 @@ impl<K: Kind> Reader<'_, K> {
     #[must_use]
     pub fn by(&self, cluster: &str, key: IndexKey<'_>) -> Vec<Shared<K>> {
         let mut found = Vec::new();
-        for snapshot in self.snapshots(cluster) {
-            found.extend(snapshot.by(key).filter(|entry| self.allows(entry)).map(Arc::clone));
+        for (view, snapshot) in self.seen(cluster) {
+            found.extend(snapshot.by(key).filter(|entry| shows(&view, entry)).map(Arc::clone));
         }
         found
     }
@@ -101,11 +102,11 @@ impl<K: Kind> Reader<'_, K> {
     pub fn labelled(&self, cluster: &str, namespace: &str, labels: &LabelSelector) -> Vec<Shared<K>> {
         let key = labels.index_key();
         let mut found = Vec::new();
-        for snapshot in self.snapshots(cluster) {
+        for (view, snapshot) in self.seen(cluster) {
             let entries = snapshot.scan(key, Edge::Before(namespace), Edge::After(namespace));
             found.extend(
                 entries
-                    .filter(|entry| labels.matches(&entry.meta.labels) && self.allows(entry))
+                    .filter(|entry| shows(&view, entry) && labels.matches(&entry.meta.labels))
                     .map(Arc::clone),
             );
         }
@@ -115,12 +116,15 @@ impl<K: Kind> Reader<'_, K> {
     /// How many objects the caller may see in a cluster.
     #[must_use]
     pub fn count(&self, cluster: &str) -> usize {
-        let all = self.scope.allows_all::<K>();
-        self.snapshots(cluster)
-            .map(|snapshot| {
-                if all { snapshot.len() } else { snapshot.iter().filter(|entry| self.allows(entry)).count() }
-            })
-            .sum()
+        let count = |(view, snapshot): (View, Arc<Snapshot<K>>)| {
+            if view.is_all() {
+                return snapshot.len();
+            }
+            let spans = spans(&view, None, &BTreeSet::new());
+            let entries = spans.into_iter().flat_map(|(from, to)| snapshot_scan(&snapshot, None, from, to));
+            entries.filter(|entry| shows(&view, entry)).count()
+        };
+        self.seen(cluster).map(count).sum()
     }
 
     /// Objects of many clusters, in order.
@@ -142,7 +146,7 @@ impl<K: Kind> Reader<'_, K> {
         let mut rows = Vec::new();
         let mut more = false;
         let mut collect = |entries: &mut dyn Iterator<Item = &Shared<K>>| {
-            for entry in entries.filter(|entry| self.selects(query, entry)) {
+            for entry in entries {
                 if rows.len() == limit {
                     more = true;
                     return false;
@@ -154,8 +158,12 @@ impl<K: Kind> Reader<'_, K> {
         let mut walk = |cluster: &Arc<Cluster>| {
             chosen_stores(cluster, query).try_for_each(|store| {
                 let snapshot = store.snapshot();
-                segments(query, &cluster.spec().id, &namespaces).into_iter().try_for_each(|(from, to)| {
-                    let entries = snapshot.scan(key, from, to);
+                let view = self.scope.view(&cluster.spec().id, store.kind());
+                let spans = spans(&view, key, &namespaces);
+                segments(query, &cluster.spec().id, spans).into_iter().try_for_each(|(from, to)| {
+                    let entries = snapshot
+                        .scan(key, from, to)
+                        .filter(|entry| shows(&view, entry) && selects(query, entry));
                     let go_on = if query.page.from_end {
                         collect(&mut entries.rev())
                     } else {
@@ -187,10 +195,11 @@ impl<K: Kind> Reader<'_, K> {
         for cluster in self.chosen(query.clusters.as_deref())? {
             for store in chosen_stores(&cluster, query) {
                 let snapshot = store.snapshot();
-                count += Edge::spans(namespaces.iter().copied())
+                let view = self.scope.view(&cluster.spec().id, store.kind());
+                count += spans(&view, key, &namespaces)
                     .into_iter()
                     .flat_map(|(from, to)| snapshot_scan(&snapshot, key, from, to))
-                    .filter(|entry| self.selects(query, entry))
+                    .filter(|entry| shows(&view, entry) && selects(query, entry))
                     .count();
             }
         }
@@ -209,11 +218,13 @@ impl<K: Kind> Reader<'_, K> {
             .then(|| cluster.stores_of::<K>().find_map(|store| problem(cluster, &store)))?
     }
 
-    fn snapshots(&self, cluster: &str) -> impl Iterator<Item = Arc<Snapshot<K>>> {
-        let cluster = self.clusters.get(cluster).map(Arc::clone);
-        cluster
-            .into_iter()
-            .flat_map(|cluster| cluster.stores_of::<K>().map(|store| store.snapshot()).collect::<Vec<_>>())
+    /// The copies of a cluster of which something may be seen, and what.
+    fn seen(&self, cluster: &str) -> impl Iterator<Item = (View, Arc<Snapshot<K>>)> {
+        self.clusters.get(cluster).into_iter().flat_map(|cluster| {
+            let seen =
+                |store: Store<K>| (self.scope.view(&cluster.spec().id, store.kind()), store.snapshot());
+            cluster.stores_of::<K>().map(seen).filter(|(view, _)| !view.is_empty())
+        })
     }
 
     fn check_watched(&self) -> Result<(), Error> {
@@ -223,17 +234,34 @@ impl<K: Kind> Reader<'_, K> {
     fn chosen(&self, ids: Option<&[String]>) -> Result<Vec<Arc<Cluster>>, Error> {
         chosen(&self.clusters, self.scope, ids)
     }
+}
 
-    fn selects(&self, query: &Query<K>, entry: &Entry<K>) -> bool {
-        query.labels.matches(&entry.meta.labels)
-            && (query.fields.is_empty() || K::matches_fields(&query.fields, &entry.meta, &entry.columns))
-            && query.matches.as_ref().is_none_or(|matches| matches(entry))
-            && self.allows(entry)
-    }
+fn selects<K: Kind>(query: &Query<K>, entry: &Entry<K>) -> bool {
+    query.labels.matches(&entry.meta.labels)
+        && (query.fields.is_empty() || K::matches_fields(&query.fields, &entry.meta, &entry.columns))
+        && query.matches.as_ref().is_none_or(|matches| matches(entry))
+}
 
-    fn allows(&self, entry: &Entry<K>) -> bool {
-        self.scope.allows(&entry.cluster, entry.kind(), &entry.meta.namespace, &entry.meta.name)
+fn shows<K: Kind>(view: &View, entry: &Entry<K>) -> bool {
+    view.has(&entry.meta.namespace, &entry.meta.name)
+}
+
+/// The stretches of an order in which there may be something to see of the namespaces that are wanted; all, if none is
+/// named. Under a key stand few objects, which are looked at one by one.
+pub(crate) fn spans<'a>(
+    view: &'a View,
+    key: Option<IndexKey<'_>>,
+    wanted: &BTreeSet<&'a str>,
+) -> Vec<Span<'a>> {
+    let narrow = || Edge::spans(wanted.iter().copied());
+    if view.is_all() || key.is_some() {
+        return narrow();
     }
+    let Some(mut namespaces) = view.only() else { return narrow() };
+    if !wanted.is_empty() {
+        namespaces.retain(|namespace| wanted.contains(namespace));
+    }
+    if namespaces.is_empty() { Vec::new() } else { Edge::spans(namespaces) }
 }
 
 /// The clusters that are asked for by their ids, or all, as far as they may be seen; in order and each once.
@@ -301,9 +329,8 @@ type Span<'a> = (Edge<'a>, Edge<'a>);
 fn segments<'a, K: Kind>(
     query: &'a Query<K>,
     cluster: &ClusterId,
-    namespaces: &BTreeSet<&'a str>,
+    mut spans: Vec<Span<'a>>,
 ) -> Vec<Span<'a>> {
-    let mut spans = Edge::spans(namespaces.iter().copied());
     if let Some(after) = &query.page.after {
         if *cluster < after.cluster {
             return Vec::new();

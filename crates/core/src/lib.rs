@@ -5,6 +5,7 @@
 //! touching the rest.
 
 pub mod error;
+pub mod extent;
 pub mod freshness;
 pub mod health;
 pub mod id;
@@ -18,6 +19,7 @@ pub mod selector;
 pub mod time;
 
 pub use error::{Error, ErrorCode};
+pub use extent::{Extent, Within};
 pub use freshness::{Freshness, WatchState};
 pub use health::{Health, HealthState};
 pub use id::{ClusterId, ObjectId};
@@ -26,6 +28,6 @@ pub use kind::{IndexKey, Kind, KindMeta, Meta, OwnerRef, Text};
 pub use page::{Cursor, PageRequest};
 pub use quantity::Quantity;
 pub use relation::{EdgeType, ReferenceRule, Relation};
-pub use scope::{Principal, Scope};
+pub use scope::{Principal, Scope, Sight, Verb, View};
 pub use selector::{FieldSelector, LabelSelector};
 pub use time::Timestamp;

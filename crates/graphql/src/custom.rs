@@ -1,7 +1,7 @@
 //! The fields of the query root that are about custom resources.
 
 use async_graphql::{Context, ID, Object};
-use fleetgraph_core::Error;
+use fleetgraph_core::{Error, Verb};
 use kinds::{CustomResource, Resource, ResourceFilter, Viewer, graph::ResourceId, graphql_error, report};
 
 use crate::{
@@ -83,7 +83,8 @@ fn one(
     name: &str,
 ) -> async_graphql::Result<Option<Resource<CustomResource>>> {
     let viewer = Viewer::of(ctx)?;
-    let reader = viewer.registry.read_any(&viewer.scope);
+    let scope = viewer.scope.to(Verb::Get);
+    let reader = viewer.registry.read_any(&scope);
     let mut found = None;
     for store in &reader.stores_where(cluster, &|kind| kind.is_resource(resource)) {
         found = found.or_else(|| reader.get(&**store, namespace, name));

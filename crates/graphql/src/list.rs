@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID};
 use cluster_registry::{Query, Selection, unknown_cluster};
-use fleetgraph_core::{Error, ObjectId, PageRequest};
+use fleetgraph_core::{Error, ObjectId, PageRequest, Verb};
 use kinds::{ErrorExt, Filter, Resource, ResourceKind, Viewer, graphql_error, report};
 
 use crate::{SchemaSettings, page::Page};
@@ -38,7 +38,8 @@ pub fn single<K: ResourceKind>(
         Some(namespace) => namespace,
         None => ctx.data::<SchemaSettings>()?.default_namespace.clone(),
     };
-    let reader = viewer.registry.read::<K>(&viewer.scope);
+    let scope = viewer.scope.to(Verb::Get);
+    let reader = viewer.registry.read::<K>(&scope);
     let found = reader.get(cluster, &namespace, name);
     if found.is_none()
         && let Some(problem) = reader.problem(cluster)
@@ -53,7 +54,8 @@ pub fn single<K: ResourceKind>(
 pub fn entity<K: ResourceKind>(ctx: &Context<'_>, id: &ID) -> async_graphql::Result<Option<Resource<K>>> {
     let viewer = Viewer::of(ctx)?;
     let Ok(id) = id.parse::<ObjectId>() else { return Ok(None) };
-    let reader = viewer.registry.read::<K>(&viewer.scope);
+    let scope = viewer.scope.to(Verb::Get);
+    let reader = viewer.registry.read::<K>(&scope);
     let found = reader.get(id.cluster.as_str(), &id.namespace, &id.name);
     if found.is_none()
         && let Some(problem) = reader.problem(id.cluster.as_str())

@@ -16,7 +16,7 @@ use std::{
 
 use async_graphql::Enum;
 use cluster_registry::{Change, Delta, Hub, Query, Registry, Shared, not_watched, unknown_cluster};
-use fleetgraph_core::{ClusterId, Error, LabelSelector, Scope, Timestamp};
+use fleetgraph_core::{ClusterId, Error, LabelSelector, Scope, Timestamp, Verb};
 use futures::Stream;
 use kinds::ResourceKind;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
@@ -92,7 +92,7 @@ pub fn events<K: ResourceKind>(
         registry: registry.clone(),
         hub,
         deltas,
-        scope: scope.clone(),
+        scope: scope.to(Verb::Watch),
         interest,
         ready: VecDeque::new(),
         seen,

@@ -11,7 +11,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("fleetgraph-core", &[]),
     ("cluster-registry", &["fleetgraph-core"]),
     ("kinds", &["fleetgraph-core", "cluster-registry"]),
-    ("access", &["fleetgraph-core"]),
+    ("access", &["fleetgraph-core", "cluster-registry", "kinds"]),
     ("graphql", &["fleetgraph-core", "cluster-registry", "kinds"]),
     ("http-api", &["fleetgraph-core", "graphql"]),
     ("fleetgraph", &["fleetgraph-core", "cluster-registry", "kinds", "graphql", "http-api", "simcluster"]),

@@ -5,12 +5,10 @@
 //!   roles, bindings ─▶ Policy ── principal ─▶ Rights ── verb, kind ─▶ Extent: everywhere · namespaces · names
 //! ```
 
-mod extent;
 mod policy;
 mod rights;
 mod rule;
 
-pub use extent::Extent;
 pub use policy::{Binding, Policy, Role, RoleRef, Subject};
 pub use rights::{Attributes, Rights};
 pub use rule::Rule;

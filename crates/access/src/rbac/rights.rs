@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::extent::Extent;
+use fleetgraph_core::Extent;
+
 use super::rule::Rule;
 
 /// A role's rules, in a namespace or everywhere.
@@ -42,6 +43,14 @@ impl Rights {
 
     pub(super) fn all() -> Self {
         Self { all: true, grants: Vec::new() }
+    }
+
+    /// Whether there is anything at all that may be read.
+    pub fn see_anything(&self) -> bool {
+        let reads = |rule: &Rule| {
+            !rule.resources.is_empty() && ["get", "list", "watch"].iter().any(|verb| rule.has_verb(verb))
+        };
+        self.all || self.grants.iter().any(|grant| grant.rules.iter().any(reads))
     }
 
     /// Whether a request is allowed, rule by rule.
@@ -89,8 +98,14 @@ impl Rights {
                 Some(_) => {}
             }
         }
-        extent.tidy();
-        extent
+        extent.tidied()
+    }
+
+    /// What of a resource is visible: what the API server would list, whole namespaces or all of them, and what it would
+    /// give by its name.
+    pub fn visible(&self, group: &str, resource: &str, namespaced: bool) -> Extent {
+        let listed = self.extent("list", group, resource, namespaced).without_names();
+        listed.and(self.extent("get", group, resource, namespaced))
     }
 }
 

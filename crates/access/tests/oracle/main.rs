@@ -8,13 +8,20 @@ mod world;
 
 use std::ops::Range;
 
+use access::Access;
 use access::rbac::Attributes;
-use fleetgraph_core::Principal;
+use cluster_registry::{
+    Registry, Settings,
+    connection::{Auth, ClusterSpec},
+};
+use fleetgraph_core::{ClusterId, Kind, Principal, Scope, Verb};
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::authorization::v1::{
     NonResourceAttributes, ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec,
 };
-use kube::api::{DynamicObject, PostParams};
+use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
+use kinds::{ClusterRole, Deployment, Namespace, Node, Pod, Secret};
+use kube::api::{DeleteParams, DynamicObject, PostParams};
 use kube::core::{GroupVersionKind, gvk::ParseGroupVersionError};
 use kube::discovery::ApiResource;
 use kube::{Api, Client};
@@ -106,6 +113,80 @@ async fn every_judgement_is_that_of_a_real_api_server() {
     }
     eprintln!("{compared} judgements in {} worlds", worlds.len());
     assert!(compared >= 20_000 || std::env::var("ACCESS_SEEDS").is_ok());
+}
+
+/// The same by way of the registry's copies of roles and bindings, as requests take it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scope_follows_the_roles_and_bindings_of_its_cluster() {
+    let plane = ControlPlane::start(Options::bare("scopes")).await.unwrap();
+    let client = plane.admin_client().await.unwrap();
+    for name in NAMESPACES {
+        create(&client, json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } }))
+            .await;
+    }
+    let kinds = ["roles", "clusterroles", "rolebindings", "clusterrolebindings", "pods"];
+    let kinds = kinds::kind_set().only(&kinds.map(ToOwned::to_owned));
+    let registry = Registry::new(kinds, Settings::default());
+    let id = ClusterId::new(plane.name()).unwrap();
+    let spec = ClusterSpec::new(id.clone(), Auth::kubeconfig(plane.kubeconfig_file(), None));
+    registry.add(spec).await.unwrap();
+    let access = Access::new(registry.clone());
+
+    let worlds: Vec<World> = (1..31).map(|seed| World::new(seed, &format!("w{seed}"))).collect();
+    // Scopes of before hear of what comes later: these are asked while their rights are written.
+    let scopes: Vec<Scope> = worlds.iter().map(|world| access.scope(world.principals[0].clone())).collect();
+    for (world, scope) in worlds.iter().zip(&scopes) {
+        assert!(!scope.allows(&id, &Pod::META, "north", "one"), "nothing is granted yet");
+        stream::iter(&world.objects).for_each_concurrent(8, |object| create(&client, object.clone())).await;
+    }
+    settled(&client).await;
+    let last = access.scope(Principal { user: "last".into(), groups: [].into() });
+    let sees = || last.allows(&id, &Pod::META, "north", "one");
+    until("the last binding is seen", &sees).await;
+
+    for (world, first) in worlds.iter().zip(&scopes) {
+        for (number, principal) in world.principals.iter().enumerate() {
+            let scope = if number == 0 { first.clone() } else { access.scope(principal.clone()) };
+            let rights = world.policy.rights(principal);
+            for kind in
+                [Pod::META, Secret::META, Namespace::META, Node::META, Deployment::META, ClusterRole::META]
+            {
+                let of = |verb| rights.extent(verb, kind.group, kind.plural, kind.namespaced);
+                let get = of("get");
+                let listed = of("list");
+                for namespace in if kind.namespaced { &NAMESPACES[..] } else { &[""] } {
+                    for name in NAMES {
+                        let allows = |verb| scope.to(verb).allows(&id, &kind, namespace, name);
+                        assert_eq!(allows(Verb::Get), get.has(namespace, name), "{kind:?} of {principal:?}");
+                        assert_eq!(
+                            allows(Verb::Watch),
+                            of("watch").has(namespace, name),
+                            "{kind:?} of {principal:?}"
+                        );
+                        let visible = get.has(namespace, name) || listed.has_all_of(namespace);
+                        assert_eq!(allows(Verb::List), visible, "{kind:?} of {principal:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    let bindings: Api<ClusterRoleBinding> = Api::all(client.clone());
+    bindings.delete("last", &DeleteParams::default()).await.unwrap();
+    until("what was revoked is gone", &|| !sees()).await;
+    assert!(!last.allows_cluster(&id), "who may see nothing of a cluster is not told of it");
+    registry.shut_down().await;
+}
+
+/// Within five seconds, as revocations take effect.
+async fn until(what: &str, holds: &(impl Fn() -> bool + ?Sized)) {
+    for _ in 0..500 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("never: {what}");
 }
 
 async fn compare(client: &Client, seed: u64, world: &World) -> usize {

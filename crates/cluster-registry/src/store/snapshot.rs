@@ -308,6 +308,17 @@ impl<'a> Edge<'a> {
         spans
     }
 
+    /// In the order that it is a place in.
+    fn place(&self) -> (u8, &'a str, u8, &'a str) {
+        match *self {
+            Edge::Least => (0, "", 0, ""),
+            Edge::Before(namespace) => (1, namespace, 0, ""),
+            Edge::At(namespace, name) => (1, namespace, 1, name),
+            Edge::After(namespace) => (1, namespace, 2, ""),
+            Edge::Greatest => (2, "", 0, ""),
+        }
+    }
+
     pub(crate) fn compare_key(&self, key: (&str, &str)) -> Ordering {
         match self {
             Edge::Least => Ordering::Less,
@@ -316,6 +327,18 @@ impl<'a> Edge<'a> {
             Edge::After(namespace) => (*namespace).cmp(key.0).then(Ordering::Greater),
             Edge::Greatest => Ordering::Greater,
         }
+    }
+}
+
+impl Ord for Edge<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.place().cmp(&other.place())
+    }
+}
+
+impl PartialOrd for Edge<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
