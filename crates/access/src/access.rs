@@ -119,9 +119,12 @@ struct Caller {
 struct Seen {
     known: Arc<Known>,
     rights: Rights,
-    /// By group and plural, as far as somebody asked.
-    extents: ArcSwap<HashMap<(Verb, &'static str, &'static str), Arc<Extent>>>,
+    /// As far as somebody asked.
+    extents: ArcSwap<HashMap<Asked, Arc<Extent>>>,
 }
+
+/// A verb, and a kind's group and plural.
+type Asked = (Verb, &'static str, &'static str);
 
 impl Caller {
     fn seen(&self, cluster: &ClusterId) -> Option<Arc<Seen>> {

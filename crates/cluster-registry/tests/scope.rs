@@ -63,8 +63,7 @@ fn extent<K: Kind>(random: &mut StdRng, all: &[&Shared<K>]) -> Extent {
             continue;
         }
         if !row.meta.namespace.is_empty() {
-            let here =
-                extent.namespaces.entry(Arc::from(&*row.meta.namespace)).or_insert_with(Within::default);
+            let here = extent.namespaces.entry(Arc::from(&*row.meta.namespace)).or_default();
             here.whole |= random.random_bool(0.7);
             here.names.insert(name);
         }
@@ -228,7 +227,7 @@ fn any<K: Kind>(bed: &Bed, scope: &Scope, visible: &[Shared<K>], random: &mut St
     assert_eq!(reader.clusters().collect::<BTreeSet<_>>(), clusters.into_iter().collect(), "{what}");
     let (mut found, mut between) = (Vec::new(), Vec::new());
     let (first, last) =
-        (random.random_range('a'..'z').to_string(), random.random_range('a'..'z').to_string());
+        (random.random_range('a'..='z').to_string(), random.random_range('a'..='z').to_string());
     let inside = |namespace: &str| *first < *namespace && *namespace <= *last;
     for cluster in &bed.clusters {
         for store in reader.stores_where(cluster.as_str(), &|kind| kind.is_resource(&K::META.resource())) {
