@@ -13,7 +13,6 @@ use cluster_registry::{
 };
 use fleetgraph_core::{
     ClusterId, Cursor, Extent, IndexKey, Kind, KindMeta, LabelSelector, PageRequest, Scope, Sight, Verb,
-    Within,
 };
 use kinds::{ConfigMap, Namespace, Node, Pod};
 use rand::rngs::StdRng;
