@@ -119,6 +119,8 @@ struct Caller {
 struct Seen {
     known: Arc<Known>,
     rights: Rights,
+    /// Whether there is anything that may be read.
+    anything: bool,
     /// As far as somebody asked.
     extents: ArcSwap<HashMap<Asked, Arc<Extent>>>,
 }
@@ -135,7 +137,8 @@ impl Caller {
             return Some(Arc::clone(seen));
         }
         let rights = known.policy.rights(&self.principal);
-        let seen = Arc::new(Seen { known, rights, extents: ArcSwap::default() });
+        let anything = rights.see_anything();
+        let seen = Arc::new(Seen { known, rights, anything, extents: ArcSwap::default() });
         self.seen.rcu(|all| {
             let mut all = HashMap::clone(all);
             all.insert(cluster.clone(), Arc::clone(&seen));
@@ -169,7 +172,7 @@ impl Seen {
 impl Sight for Caller {
     /// Who may see nothing in a cluster isn't told that there is one.
     fn has_cluster(&self, cluster: &ClusterId) -> bool {
-        self.seen(cluster).is_some_and(|seen| seen.rights.see_anything())
+        self.seen(cluster).is_some_and(|seen| seen.anything)
     }
 
     fn extent(&self, cluster: &ClusterId, verb: Verb, kind: &KindMeta) -> Arc<Extent> {

@@ -120,9 +120,7 @@ impl<K: Kind> Reader<'_, K> {
             if view.is_all() {
                 return snapshot.len();
             }
-            let spans = spans(&view, None, &BTreeSet::new());
-            let entries = spans.into_iter().flat_map(|(from, to)| snapshot_scan(&snapshot, None, from, to));
-            entries.filter(|entry| shows(&view, entry)).count()
+            visible(&snapshot, &view, None, &BTreeSet::new()).count()
         };
         self.seen(cluster).map(count).sum()
     }
@@ -196,11 +194,8 @@ impl<K: Kind> Reader<'_, K> {
             for store in chosen_stores(&cluster, query) {
                 let snapshot = store.snapshot();
                 let view = self.scope.view(&cluster.spec().id, store.kind());
-                count += spans(&view, key, &namespaces)
-                    .into_iter()
-                    .flat_map(|(from, to)| snapshot_scan(&snapshot, key, from, to))
-                    .filter(|entry| shows(&view, entry) && selects(query, entry))
-                    .count();
+                count +=
+                    visible(&snapshot, &view, key, &namespaces).filter(|entry| selects(query, entry)).count();
             }
         }
         Ok(count)
@@ -302,13 +297,16 @@ fn chosen_stores<K: Kind>(cluster: &Cluster, query: &Query<K>) -> impl Iterator<
         .filter(|store| query.resource.as_ref().is_none_or(|resource| store.kind().is_resource(resource)))
 }
 
-fn snapshot_scan<'a, K: Kind>(
+/// The objects of a copy that may be seen, of the namespaces that are wanted; of all, if none is named.
+fn visible<'a, K: Kind>(
     snapshot: &'a Snapshot<K>,
+    view: &'a View,
     key: Option<IndexKey<'a>>,
-    from: Edge<'a>,
-    to: Edge<'a>,
+    wanted: &BTreeSet<&'a str>,
 ) -> impl Iterator<Item = &'a Shared<K>> {
-    snapshot.scan(key, from, to)
+    let entries =
+        spans(view, key, wanted).into_iter().flat_map(move |(from, to)| snapshot.scan(key, from, to));
+    entries.filter(|entry| shows(view, entry))
 }
 
 /// The narrowest key that every match stands under.

@@ -39,6 +39,17 @@ fn seeds() -> Range<u64> {
     given.map_or(1..21, read)
 }
 
+/// A control plane with the worlds' namespaces.
+async fn plane(name: &str) -> (ControlPlane, Client) {
+    let plane = ControlPlane::start(Options::bare(name)).await.unwrap();
+    let client = plane.admin_client().await.unwrap();
+    for name in NAMESPACES {
+        create(&client, json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } }))
+            .await;
+    }
+    (plane, client)
+}
+
 /// Each question of a world: a resource request of somebody, in a namespace or in none, by name or not.
 fn requests() -> Vec<Attributes<'static>> {
     let mut all = Vec::new();
@@ -94,12 +105,7 @@ fn all_objects_at_once_are_those_that_are_allowed_one_by_one() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_judgement_is_that_of_a_real_api_server() {
-    let plane = ControlPlane::start(Options::bare("access")).await.unwrap();
-    let client = plane.admin_client().await.unwrap();
-    for name in NAMESPACES {
-        create(&client, json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } }))
-            .await;
-    }
+    let (_plane, client) = plane("access").await;
     let worlds: Vec<(u64, World)> =
         seeds().map(|seed| (seed, World::new(seed, &format!("w{seed}")))).collect();
     for (_, world) in &worlds {
@@ -118,12 +124,7 @@ async fn every_judgement_is_that_of_a_real_api_server() {
 /// The same by way of the registry's copies of roles and bindings, as requests take it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_scope_follows_the_roles_and_bindings_of_its_cluster() {
-    let plane = ControlPlane::start(Options::bare("scopes")).await.unwrap();
-    let client = plane.admin_client().await.unwrap();
-    for name in NAMESPACES {
-        create(&client, json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } }))
-            .await;
-    }
+    let (plane, client) = plane("scopes").await;
     let kinds = ["roles", "clusterroles", "rolebindings", "clusterrolebindings", "pods"];
     let kinds = kinds::kind_set().only(&kinds.map(ToOwned::to_owned));
     let registry = Registry::new(kinds, Settings::default());

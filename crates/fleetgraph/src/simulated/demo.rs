@@ -16,7 +16,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use rustix::process::{Signal, getpid, kill_process};
 
-use super::Fleet;
+use super::{Fleet, check_loopback};
 use crate::{
     config::{self, Config, Overrides},
     lifecycle::Signals,
@@ -43,9 +43,7 @@ pub struct Demo {
 pub fn run(arguments: &Demo) -> anyhow::Result<()> {
     let begun = Instant::now();
     // What can't be served need not be made.
-    if !arguments.listen.ip().to_canonical().is_loopback() {
-        bail!("--listen {}: the demo is served on loopback addresses only", arguments.listen);
-    }
+    check_loopback(arguments.listen, "the demo is")?;
     TcpListener::bind(arguments.listen).with_context(|| format!("--listen {}", arguments.listen))?;
     let files = tempfile::Builder::new().prefix("fleetgraph-demo-").tempdir()?;
     let (kubeconfig, file) = (files.path().join("kubeconfig"), files.path().join("fleetgraph.yaml"));

@@ -11,6 +11,19 @@ mod demo;
 mod fleet;
 mod simulate;
 
+use std::net::SocketAddr;
+
+use anyhow::ensure;
+
 pub use demo::{Demo, run as demo};
 pub use fleet::Fleet;
 pub use simulate::{Simulate, run as simulate};
+
+/// Neither of the two is for others than those at this machine.
+fn check_loopback(listen: SocketAddr, what: &str) -> anyhow::Result<()> {
+    ensure!(
+        listen.ip().to_canonical().is_loopback(),
+        "--listen {listen}: {what} served on loopback addresses only"
+    );
+    Ok(())
+}

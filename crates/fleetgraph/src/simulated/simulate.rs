@@ -17,7 +17,7 @@ use simcluster::{
     world::{World, WorldOptions},
 };
 
-use super::Fleet;
+use super::{Fleet, check_loopback};
 use crate::lifecycle::Signals;
 
 /// What to simulate, and where.
@@ -47,9 +47,7 @@ const AWAKE: usize = 256;
 /// # Errors
 /// When the address is taken, or a file can't be written.
 pub fn run(arguments: &Simulate) -> anyhow::Result<()> {
-    if !arguments.listen.ip().to_canonical().is_loopback() {
-        bail!("--listen {}: simulated clusters are served on loopback addresses only", arguments.listen);
-    }
+    check_loopback(arguments.listen, "simulated clusters are")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("simulate").build()?;
     let outcome = runtime.block_on(simulate(arguments));
     runtime.shutdown_background();

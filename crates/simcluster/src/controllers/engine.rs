@@ -123,8 +123,8 @@ impl Engine {
 
     /// Does all that is due now; gives the time of what is next, in milliseconds.
     pub fn step(&mut self) -> Option<i64> {
-        while !self.hub.is_stopping() {
-            for member in self.hub.members() {
+        while let Some(members) = self.hub.members() {
+            for member in members {
                 self.read(member);
             }
             self.agenda.ripen(self.steady());
@@ -144,35 +144,29 @@ impl Engine {
             super::node::renew(&self.members[member].cluster, now);
             return self.agenda.at(self.steady() + self.options.lease_interval_ms, member, task);
         }
+        if let Some(mut context) = self.context(member) {
+            route::run(&mut context, task);
+        }
+    }
+
+    /// What a controller has of a cluster, which is woken for it.
+    fn context(&mut self, member: usize) -> Option<Context<'_>> {
         self.wake(member);
         let (now, steady) = (self.now(member), self.steady());
-        let Some(found) = self.members.get_mut(member) else { return };
-        let Some(index) = found.index.as_mut() else { return };
+        let found = self.members.get_mut(member)?;
+        let index = found.index.as_mut()?;
         let (agenda, random) = (&mut self.agenda, &mut self.random);
-        let mut context = Context { member, cluster: &found.cluster, index, agenda, random, now, steady };
-        route::run(&mut context, task);
+        Some(Context { member, cluster: &found.cluster, index, agenda, random, now, steady })
     }
 
     fn churn(&mut self) {
         let steady = self.steady();
         let Some(mut churn) = self.churn.take() else { return };
         for member in churn.members(steady, self.members.len(), self.hub.changes()) {
-            self.wake(member);
-            let now = self.now(member);
-            let Some(found) = self.members.get_mut(member) else { continue };
-            let Some(index) = found.index.as_mut() else { continue };
-            let agenda = &mut self.agenda;
-            let mut context = Context {
-                member,
-                cluster: &found.cluster,
-                index,
-                agenda,
-                random: &mut self.random,
-                now,
-                steady,
-            };
-            churn.act(&mut context);
-            self.read(member);
+            if let Some(mut context) = self.context(member) {
+                churn.act(&mut context);
+                self.read(member);
+            }
         }
         self.agenda.at(steady + churn.pause_ms(), 0, Task::Churn);
         self.churn = Some(churn);

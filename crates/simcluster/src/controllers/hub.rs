@@ -74,9 +74,10 @@ impl Hub {
         }
     }
 
-    /// The clusters with changes; their places are then asked for one by one.
-    pub fn members(&self) -> Vec<usize> {
-        std::mem::take(&mut self.lock().queue)
+    /// The clusters with changes; their places are then asked for one by one. `None` once it stops.
+    pub fn members(&self) -> Option<Vec<usize>> {
+        let mut noted = self.lock();
+        (!noted.stopping).then(|| std::mem::take(&mut noted.queue))
     }
 
     pub fn places(&self, member: usize) -> Vec<Storage> {
@@ -95,10 +96,6 @@ impl Hub {
             self.woken.wait_timeout_while(noted, most, |noted| noted.queue.is_empty() && !noted.stopping);
         let (noted, _) = waited.unwrap_or_else(PoisonError::into_inner);
         !noted.stopping
-    }
-
-    pub fn is_stopping(&self) -> bool {
-        self.lock().stopping
     }
 
     pub fn stop(&self) {

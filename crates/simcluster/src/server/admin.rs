@@ -10,7 +10,6 @@
 
 use std::sync::PoisonError;
 
-use http::header::AUTHORIZATION;
 use http::{Method, Request};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
@@ -18,19 +17,16 @@ use serde_json::{Map, Value, json};
 
 use super::Shared;
 use super::answer::{self, Answer};
+use super::entry::bearer;
 use crate::cluster::Cluster;
 use crate::error::ApiError;
 use crate::faults::Faults;
 
 /// The cluster whose administrator asks: older versions of `kubectl --raw` leave out the path of the cluster's URL.
 pub(crate) fn cluster_of(shared: &Shared, request: &Request<Incoming>) -> Option<Cluster> {
-    let token = token(request)?;
+    let token = bearer(request.headers())?;
     let clusters = shared.clusters.read().unwrap_or_else(PoisonError::into_inner);
     clusters.values().find(|cluster| cluster.options().admin_token == token).cloned()
-}
-
-fn token(request: &Request<Incoming>) -> Option<&str> {
-    request.headers().get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
 
 const LIMIT: usize = 64 * 1024;
@@ -43,7 +39,7 @@ pub(crate) async fn answer(cluster: &Cluster, what: &str, request: Request<Incom
 }
 
 async fn serve(cluster: &Cluster, what: &str, request: Request<Incoming>) -> Result<Answer, ApiError> {
-    if token(&request) != Some(&cluster.options().admin_token) {
+    if bearer(request.headers()) != Some(&cluster.options().admin_token) {
         return Err(ApiError::unauthorized());
     }
     match (request.method().clone(), what) {

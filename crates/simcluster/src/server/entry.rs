@@ -3,7 +3,7 @@
 use std::io;
 
 use http::header::{AUTHORIZATION, DATE};
-use http::{HeaderValue, Method, Request};
+use http::{HeaderMap, HeaderValue, Method, Request};
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 
@@ -95,16 +95,20 @@ fn failed(fault: ErrorFault) -> ApiError {
     ApiError { details: Some(details), ..ApiError::new(fault.code, reason, message) }
 }
 
+/// The token that a request carries, if it carries one.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}
+
 fn caller(cluster: &Cluster, request: &Request<Incoming>) -> Result<User, ApiError> {
-    let Some(header) = request.headers().get(AUTHORIZATION) else { return Ok(User::anonymous()) };
-    let token = header.to_str().ok().and_then(|text| {
-        let (scheme, token) = text.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
-    });
+    if !request.headers().contains_key(AUTHORIZATION) {
+        return Ok(User::anonymous());
+    }
     if cluster.faults().expired_tokens {
         return Err(ApiError::unauthorized());
     }
-    cluster.user_of(token.unwrap_or_default()).ok_or_else(ApiError::unauthorized)
+    cluster.user_of(bearer(request.headers()).unwrap_or_default()).ok_or_else(ApiError::unauthorized)
 }
 
 fn authorize(cluster: &Cluster, user: &User, verb: &str, target: &ResourceTarget) -> Result<(), ApiError> {

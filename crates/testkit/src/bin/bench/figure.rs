@@ -77,6 +77,11 @@ impl Figure {
         (self.times.median() > 1e-3 && reference > 1e-3).then(|| reference / self.times.median())
     }
 
+    /// As [`Times::quantile`], of the reference; not a number without one.
+    pub fn reference_quantile(&self, share: f64) -> f64 {
+        self.reference.as_ref().map_or(f64::NAN, |reference| reference.times.quantile(share))
+    }
+
     pub fn json(&self) -> Value {
         json!({
             "what": self.what,

@@ -20,6 +20,12 @@ pub struct Resident {
     pub peak: u64,
 }
 
+impl Resident {
+    pub fn json(&self) -> Value {
+        json!({ "resident": self.all, "anonymous": self.anonymous, "peak": self.peak })
+    }
+}
+
 /// Waits until a process's memory is steady, a minute at most; then it is taken as it is.
 pub async fn settled(pid: u32) -> Result<Resident> {
     let deadline = Instant::now() + PATIENCE;
@@ -80,13 +86,11 @@ impl Growth {
     }
 
     pub fn json(&self) -> Value {
-        let resident =
-            |of: &Resident| json!({ "resident": of.all, "anonymous": of.anonymous, "peak": of.peak });
         let moment = |index: usize| {
             json!({
                 "moment": Self::MOMENTS[index],
-                "empty": resident(&self.empty[index]),
-                "full": resident(&self.full[index]),
+                "empty": self.empty[index].json(),
+                "full": self.full[index].json(),
                 "beyond_empty": self.beyond()[index],
             })
         };

@@ -31,14 +31,14 @@ const PAGE: usize = 100;
 /// Pages as kubectl asks for them.
 const KUBECTL_PAGE: usize = 500;
 
-fn single(pod: &Listed) -> String {
+pub fn single(cluster: &str, namespace: &str, name: &str) -> String {
     format!(
-        "{{ pod(cluster: {ID:?}, namespace: {:?}, name: {:?}) {{ id name nodeName phase podIP startedAt }} }}",
-        pod.namespace, pod.name
+        "{{ pod(cluster: {cluster:?}, namespace: {namespace:?}, name: {name:?}) \
+         {{ id name nodeName phase podIP startedAt }} }}"
     )
 }
 
-fn page(after: Option<&str>) -> String {
+pub fn page(after: Option<&str>) -> String {
     let after = after.map_or(String::new(), |cursor| format!(", after: {cursor:?}"));
     format!(
         "{{ podsConnection(first: {PAGE}{after}) {{ nodes {{ id name phase }} pageInfo {{ hasNextPage endCursor }} }} }}"
@@ -52,7 +52,8 @@ fn selection(app: &str) -> String {
 /// Asks once for everything.
 pub async fn warm_up(server: &Server, pods: &Pods) -> Result<()> {
     let (_, one) = pods.iter().next().context("there are pods")?;
-    for query in [LIST, RELATIONS, &single(one), &page(None), &selection(&one.app)] {
+    for query in [LIST, RELATIONS, &single(ID, &one.namespace, &one.name), &page(None), &selection(&one.app)]
+    {
         server.data(query).await?;
     }
     Ok(())
@@ -143,7 +144,7 @@ async fn look_ups(server: &Server, client: &Client, pods: &Pods) -> Result<Figur
     }
     let mut ours = Vec::new();
     for (id, pod) in spread(pods, LOOK_UPS) {
-        let query = single(pod);
+        let query = single(ID, &pod.namespace, &pod.name);
         let answer = server.ask(&query).await?;
         ensure!(server::data(&query, &answer.bytes())?["pod"]["id"] == **id, "{query} is another pod");
         ours.push(answer.took);

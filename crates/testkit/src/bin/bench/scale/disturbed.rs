@@ -75,10 +75,8 @@ async fn absent(server: &Server, clusters: &[String]) -> Result<[usize; 3]> {
 
 impl Disturbed {
     fn ratios(&self) -> impl Iterator<Item = (&Figure, f64)> {
-        self.figures.iter().map(|figure| {
-            let calm = figure.reference.as_ref().map_or(f64::NAN, |reference| reference.times.quantile(0.99));
-            (figure, figure.times.quantile(0.99) / calm)
-        })
+        let ratio = |figure: &Figure| figure.times.quantile(0.99) / figure.reference_quantile(0.99);
+        self.figures.iter().map(move |figure| (figure, ratio(figure)))
     }
 
     pub fn bounds(&self) -> Vec<Bound> {

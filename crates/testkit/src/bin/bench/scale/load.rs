@@ -31,6 +31,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::simulated::Simulated;
 use crate::events::{self, Heard, LABEL};
+use crate::questions;
 use crate::server::Server;
 use crate::socket::Subscription;
 
@@ -100,7 +101,8 @@ impl Load {
     /// Of all clusters but these.
     pub async fn new(server: &Arc<Server>, fleet: &Simulated, but: &[String]) -> Result<Self> {
         let mut targets = Vec::new();
-        for name in fleet.names().iter().filter(|name| !but.contains(name)) {
+        let names = || fleet.names().iter().filter(|name| !but.contains(name));
+        for name in names() {
             let query =
                 format!("{{ pods(cluster: {name:?}, limit: {PODS}) {{ namespace {{ name }} name }} }}");
             let data = server.data(&query).await?;
@@ -121,8 +123,7 @@ impl Load {
         let subscription = Subscription::start(server.address, events::SUBSCRIPTION).await?;
         listeners.spawn(events::subscribe(subscription, sender));
         let (sender, watcher) = mpsc::unbounded_channel();
-        let watched: Vec<String> =
-            fleet.names().iter().filter(|name| !but.contains(name)).take(WATCHED).cloned().collect();
+        let watched: Vec<String> = names().take(WATCHED).cloned().collect();
         for name in &watched {
             listeners.spawn(events::follow(Api::all(fleet.client(name)?.clone()), sender.clone()));
         }
@@ -176,26 +177,31 @@ impl Load {
     pub async fn run(&mut self, period: Duration) -> Result<Latencies> {
         while self.subscriber.try_recv().is_ok() || self.watcher.try_recv().is_ok() {}
         let seed = self.random.random();
-        let mut random = StdRng::seed_from_u64(seed);
+        let (mut latencies, sent) = self.send(period, seed).await?;
+        self.collect(&sent, &mut latencies).await?;
+        Ok(latencies)
+    }
+
+    /// Gives the latencies of what was asked, and when each change was sent.
+    async fn send(&self, period: Duration, seed: u64) -> Result<(Latencies, HashMap<usize, Instant>)> {
+        let mut any = draw(&self.targets, seed);
         let look_ups = paced(LOOK_UPS, period, || {
-            let target = self.targets.choose(&mut random).cloned();
-            let server = Arc::clone(&self.server);
+            let (target, server) = (any(), Arc::clone(&self.server));
             async move { look_up(&server, &target.context("a target")?).await }
         });
-        let mut random = StdRng::seed_from_u64(seed + 1);
+        let mut any = draw(&self.cursors, seed + 1);
         let pages = paced(PAGES, period, || {
-            let cursor = self.cursors.choose(&mut random).cloned();
-            let server = Arc::clone(&self.server);
+            let (cursor, server) = (any(), Arc::clone(&self.server));
             async move { page(&server, cursor.as_deref()).await }
         });
-        let mut random = StdRng::seed_from_u64(seed + 3);
+        let mut any = draw(&self.targets, seed + 3);
         let gets = paced(GETS, period, || {
-            let target = self.targets.choose(&mut random).cloned();
+            let target = any();
             async move { get(&target.context("a target")?).await }
         });
-        let mut random = StdRng::seed_from_u64(seed + 4);
+        let mut any = draw(&self.targets, seed + 4);
         let lists = paced(LISTS, period, || {
-            let target = self.targets.choose(&mut random).cloned();
+            let target = any();
             async move { list(&target.context("a target")?).await }
         });
         let mut next = StdRng::seed_from_u64(seed + 2).random_range(0..self.targets.len());
@@ -214,11 +220,11 @@ impl Load {
             "only {found} of {} look-ups found their pod",
             look_ups.len()
         );
-        let mut latencies = Latencies {
-            look_ups: look_ups.iter().map(|(sent, done, _)| millis(*sent, *done)).collect(),
-            pages: pages.iter().map(|(sent, done, ())| millis(*sent, *done)).collect(),
-            gets: gets.iter().map(|(sent, done, ())| millis(*sent, *done)).collect(),
-            lists: lists.iter().map(|(sent, done, ())| millis(*sent, *done)).collect(),
+        let latencies = Latencies {
+            look_ups: took(&look_ups),
+            pages: took(&pages),
+            gets: took(&gets),
+            lists: took(&lists),
             ..Latencies::default()
         };
         let sent: HashMap<usize, Instant> =
@@ -229,8 +235,7 @@ impl Load {
             sent.len(),
             changes.len()
         );
-        self.collect(&sent, &mut latencies).await?;
-        Ok(latencies)
+        Ok((latencies, sent))
     }
 
     /// When the subscriber and the watches heard of the changes. The subscriber hears of each.
@@ -262,12 +267,21 @@ impl Load {
     }
 }
 
-/// Begins something so many times a second, and waits for the last to end. Gives when each was sent and when it ended.
-async fn paced<T, F>(
-    rate: u32,
-    period: Duration,
-    mut begin: impl FnMut() -> F,
-) -> Result<Vec<(Instant, Instant, T)>>
+/// One of some, each time; the same ones for the same seed.
+fn draw<T: Clone>(from: &[T], seed: u64) -> impl FnMut() -> Option<T> {
+    let mut random = StdRng::seed_from_u64(seed);
+    move || from.choose(&mut random).cloned()
+}
+
+/// When something was sent, when it ended, and what it gave.
+type Done<T> = (Instant, Instant, T);
+
+fn took<T>(all: &[Done<T>]) -> Vec<f64> {
+    all.iter().map(|(sent, done, _)| millis(*sent, *done)).collect()
+}
+
+/// Begins something so many times a second, and waits for the last to end.
+async fn paced<T, F>(rate: u32, period: Duration, mut begin: impl FnMut() -> F) -> Result<Vec<Done<T>>>
 where
     T: Send + 'static,
     F: Future<Output = Result<T>> + Send + 'static,
@@ -293,11 +307,7 @@ where
 /// Whether the pod is still there; that it is gone is an answer as well.
 async fn look_up(server: &Server, target: &Target) -> Result<bool> {
     let Target { cluster, namespace, name, .. } = target;
-    let query = format!(
-        "{{ pod(cluster: \"{cluster}\", namespace: {namespace:?}, name: {name:?}) \
-         {{ id name nodeName phase podIP startedAt }} }}"
-    );
-    let data = server.data(&query).await?;
+    let data = server.data(&questions::single(cluster, namespace, name)).await?;
     let found = data["pod"]["name"] == **name;
     ensure!(found || data["pod"].is_null(), "{data} for {name}");
     Ok(found)
@@ -322,15 +332,8 @@ async fn read(client: &Client, path: String) -> Result<()> {
     Ok(())
 }
 
-fn paging(after: Option<&str>) -> String {
-    let after = after.map_or(String::new(), |cursor| format!(", after: {cursor:?}"));
-    format!(
-        "{{ podsConnection(first: 100{after}) {{ nodes {{ id name phase }} pageInfo {{ hasNextPage endCursor }} }} }}"
-    )
-}
-
 async fn page(server: &Server, after: Option<&str>) -> Result<()> {
-    let query = paging(after);
+    let query = questions::page(after);
     let answer: Value = serde_json::from_slice(&server.ask(&query).await?.bytes())?;
     // Of a cluster that can't be reached the page has what is known, and says so.
     let errors = answer["errors"].as_array().map_or(&[][..], Vec::as_slice);
@@ -346,7 +349,7 @@ async fn page(server: &Server, after: Option<&str>) -> Result<()> {
 async fn cursors(server: &Server) -> Result<Vec<String>> {
     let mut cursors = Vec::new();
     while cursors.len() < CURSORS {
-        let data = server.data(&paging(cursors.last().map(String::as_str))).await?;
+        let data = server.data(&questions::page(cursors.last().map(String::as_str))).await?;
         let info = &data["podsConnection"]["pageInfo"];
         if info["hasNextPage"] != true {
             break;

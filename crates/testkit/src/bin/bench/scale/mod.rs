@@ -230,22 +230,18 @@ impl Point {
     }
 
     fn json(&self) -> Value {
-        let resident =
-            |of: &Resident| json!({ "resident": of.all, "anonymous": of.anonymous, "peak": of.peak });
         let figures = [&self.start, &self.look_up, &self.page, &self.event, &self.watched];
         json!({
             "clusters": self.size.clusters, "objects": self.objects, "changes_per_second": self.changes,
             "bytes_of_json": self.bytes, "processor_milliseconds_of_start": self.used,
-            "memory": { "started": resident(&self.started), "served": resident(&self.served) },
-            "simulator": { "memory": resident(&self.simulator), "made_seconds": self.made.as_secs_f64() },
+            "memory": { "started": self.started.json(), "served": self.served.json() },
+            "simulator": { "memory": self.simulator.json(), "made_seconds": self.made.as_secs_f64() },
             "figures": figures.map(Figure::json),
         })
     }
 
     fn print(&self, out: &mut impl std::io::Write) -> Result<()> {
         let pair = |times: &Times| format!("{:.1} / {:.1}", times.median(), times.quantile(0.99));
-        let reference =
-            |figure: &Figure| figure.reference.as_ref().map_or(f64::NAN, |of| of.times.median() / 1e3);
         let watch = self.watched.reference.as_ref().map_or_else(String::new, |of| pair(&of.times));
         Ok(writeln!(
             out,
@@ -255,7 +251,7 @@ impl Point {
             self.bytes as f64 / 1e6,
             self.changes,
             self.start.times.median() / 1e3,
-            reference(&self.start),
+            self.start.reference_quantile(0.5) / 1e3,
             self.started.all as f64 / 1e6,
             self.most(),
             pair(&self.look_up.times),

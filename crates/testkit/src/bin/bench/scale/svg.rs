@@ -32,10 +32,6 @@ fn high(figure: &Figure) -> f64 {
     figure.times.quantile(0.99)
 }
 
-fn reference(figure: &Figure, share: f64) -> f64 {
-    figure.reference.as_ref().map_or(f64::NAN, |reference| reference.times.quantile(share))
-}
-
 const PANELS: [Panel; 6] = [
     Panel {
         title: "resident memory, MB",
@@ -45,27 +41,27 @@ const PANELS: [Panel; 6] = [
     Panel {
         title: "start until all is fresh, s",
         ours: |point| point.start.times.median() / 1e3,
-        reference: Some(("listing it all as JSON", |point| reference(&point.start, 0.5) / 1e3)),
+        reference: Some(("listing it all as JSON", |point| point.start.reference_quantile(0.5) / 1e3)),
     },
     Panel {
         title: "point look-up, p99 ms",
         ours: |point| high(&point.look_up),
-        reference: Some(("GET from one cluster, p99", |point| reference(&point.look_up, 0.99))),
+        reference: Some(("GET from one cluster, p99", |point| point.look_up.reference_quantile(0.99))),
     },
     Panel {
         title: "page of 100, p99 ms",
         ours: |point| high(&point.page),
-        reference: Some(("a page of one cluster, p99", |point| reference(&point.page, 0.99))),
+        reference: Some(("a page of one cluster, p99", |point| point.page.reference_quantile(0.99))),
     },
     Panel {
         title: "PATCH to subscriber, p99 ms",
         ours: |point| high(&point.event),
-        reference: Some(("PATCH to a watch, p99", |point| reference(&point.watched, 0.99))),
+        reference: Some(("PATCH to a watch, p99", |point| point.watched.reference_quantile(0.99))),
     },
     Panel {
         title: "PATCH to subscriber, median ms",
         ours: |point| point.event.times.median(),
-        reference: Some(("PATCH to a watch, median", |point| reference(&point.watched, 0.5))),
+        reference: Some(("PATCH to a watch, median", |point| point.watched.reference_quantile(0.5))),
     },
 ];
 
