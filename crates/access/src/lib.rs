@@ -1,6 +1,7 @@
-//! What of each cluster a caller may see and do, by the cluster's own rules.
+//! Who is calling, and what of each cluster they may see and do, by the cluster's own rules.
 
 mod access;
+pub mod authn;
 pub mod rbac;
 mod read;
 

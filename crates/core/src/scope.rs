@@ -1,28 +1,10 @@
-//! Who is calling, and what of which cluster they may see.
-//!
-//! Both are explicit values that are passed down; nothing looks them up from the surroundings. Every way to
-//! data takes a [`Scope`]: there is no read without one.
+//! What of which cluster a caller may see: an explicit value that is passed down, and that nothing looks up from the
+//! surroundings. Every way to data takes a [`Scope`]: there is no read without one.
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
 use crate::{ClusterId, Extent, KindMeta};
-
-/// Who is calling.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Principal {
-    /// The user's name, as Kubernetes' RBAC knows it.
-    pub user: Arc<str>,
-    pub groups: Arc<[Arc<str>]>,
-}
-
-impl Principal {
-    /// A caller on loopback, while there is no authentication: the server listens nowhere else.
-    #[must_use]
-    pub fn loopback() -> Self {
-        Self { user: Arc::from("system:loopback"), groups: Arc::from([]) }
-    }
-}
 
 /// What a caller does with what is seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

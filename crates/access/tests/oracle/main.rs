@@ -141,7 +141,7 @@ async fn a_scope_follows_the_roles_and_bindings_of_its_cluster() {
         stream::iter(&world.objects).for_each_concurrent(8, |object| create(&client, object.clone())).await;
     }
     settled(&client).await;
-    let last = access.scope(Principal { user: "last".into(), groups: [].into() });
+    let last = access.scope(Principal::new("last"));
     let sees = || last.allows(&id, &Pod::META, "north", "one");
     until("the last binding is seen", &sees).await;
 
@@ -272,7 +272,7 @@ async fn settled(client: &Client) {
         "subjects": [subject],
     });
     create(client, binding).await;
-    let principal = Principal { user: "last".into(), groups: [].into() };
+    let principal = Principal::new("last");
     let request =
         Attributes { verb: "list", group: "", resource: "pods", subresource: "", namespace: "", name: "" };
     for _ in 0..200 {

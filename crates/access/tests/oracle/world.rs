@@ -81,8 +81,8 @@ impl World {
             .map(|_| {
                 let user = marked(pick(random, &USERS), mark);
                 let groups =
-                    GROUPS.iter().filter(|_| random.random_bool(0.4)).map(|group| marked(group, mark).into());
-                Principal { user: user.into(), groups: groups.collect() }
+                    GROUPS.iter().filter(|_| random.random_bool(0.4)).map(|group| marked(group, mark));
+                Principal::new(user).in_groups(groups)
             })
             .collect();
         Self { policy: Policy::new(roles, bindings), objects, principals }

@@ -1,0 +1,62 @@
+//! Who is calling: an explicit value that is passed down, and that nothing looks up from the surroundings.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Who is calling, as far as it was proven: names as the clusters' RBAC knows them, and what fleetgraph itself says of
+/// their owner.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Principal {
+    pub user: Arc<str>,
+    /// Tells two users of one name apart, if the issuer does; else empty.
+    pub uid: Arc<str>,
+    /// Without duplicates.
+    pub groups: Arc<[Arc<str>]>,
+    /// Further attributes (`UserInfo.extra` of Kubernetes), which impersonation passes on.
+    pub extra: Arc<BTreeMap<String, Vec<String>>>,
+    /// The tenants whose clusters there are, for this caller.
+    pub tenants: Arc<BTreeSet<Arc<str>>>,
+    pub bounds: Bounds,
+    /// Whether the caller may administer fleetgraph itself, within the tenants: tokens, clusters, the audit trail. It
+    /// says nothing of what may be seen in a cluster.
+    pub admin: bool,
+}
+
+/// What a principal stays within, whatever the clusters' own rules give: of a token, or of a claim.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Bounds {
+    /// Ids of clusters; every cluster if missing.
+    pub clusters: Option<Arc<BTreeSet<Arc<str>>>>,
+    /// Names of namespaces, and with them nothing that is cluster-scoped; everything if missing.
+    pub namespaces: Option<Arc<BTreeSet<Arc<str>>>>,
+    /// Whether nothing may be changed.
+    pub read_only: bool,
+}
+
+impl Principal {
+    /// A user in no group and no tenant, without bounds.
+    #[must_use]
+    pub fn new(user: impl Into<Arc<str>>) -> Self {
+        Self {
+            user: user.into(),
+            uid: Arc::from(""),
+            groups: Arc::from([]),
+            extra: Arc::default(),
+            tenants: Arc::default(),
+            bounds: Bounds::default(),
+            admin: false,
+        }
+    }
+
+    #[must_use]
+    pub fn in_groups<G: Into<Arc<str>>>(self, groups: impl IntoIterator<Item = G>) -> Self {
+        let mut known = BTreeSet::new();
+        let groups = groups.into_iter().map(Into::into).filter(|group| known.insert(Arc::clone(group)));
+        Self { groups: groups.collect(), ..self }
+    }
+
+    #[must_use]
+    pub fn of_tenants<T: Into<Arc<str>>>(self, tenants: impl IntoIterator<Item = T>) -> Self {
+        Self { tenants: Arc::new(tenants.into_iter().map(Into::into).collect()), ..self }
+    }
+}
