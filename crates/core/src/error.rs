@@ -66,6 +66,8 @@ codes! {
     UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", 415;
     /// The caller could not be identified.
     Unauthenticated = "UNAUTHENTICATED", 401;
+    /// Who is calling can't be found out now: the issuer, the cluster or the catalog that would know doesn't answer.
+    AuthenticationUnavailable = "AUTHENTICATION_UNAVAILABLE", 503;
     /// The caller may not do this.
     Forbidden = "FORBIDDEN", 403;
     /// There is no such object, or the caller may not see it.

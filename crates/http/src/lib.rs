@@ -12,6 +12,7 @@
 //! ```
 
 mod app;
+mod caller;
 mod config;
 mod context;
 mod failure;
@@ -26,6 +27,7 @@ mod serve;
 mod shutdown;
 mod websocket;
 
+pub use caller::REASK;
 pub use config::{HttpConfig, SseConfig, WebSocketConfig};
 pub use context::{Gate, RequestContext, Transport};
 pub use health::{Check, Readiness};

@@ -12,7 +12,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use fleetgraph_core::Principal;
+pub use fleetgraph_core::{Identity, Method};
 use http::HeaderMap;
 use secrecy::SecretString;
 
@@ -36,27 +36,6 @@ pub struct ClientCertificate {
     /// DNS names among the subject's alternative names.
     pub dns_names: Vec<String>,
     pub not_after: SystemTime,
-}
-
-/// Somebody who has proven who they are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    pub principal: Arc<Principal>,
-    /// When the proof ends by itself.
-    pub until: Option<SystemTime>,
-    pub method: Method,
-    /// What the audit trail names the credential by, such as the id of an API token; never the credential.
-    pub credential: Arc<str>,
-}
-
-/// How somebody proved who they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Method {
-    Oidc,
-    TokenReview,
-    ApiToken,
-    ClientCertificate,
-    TrustedHeaders,
 }
 
 /// Why somebody isn't let in. The text is for operators: callers learn which of the three it is, and no more.

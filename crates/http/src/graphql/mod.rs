@@ -37,6 +37,7 @@ pub(crate) use sse::guarded;
 
 use crate::{
     app::App,
+    caller,
     context::{RequestContext, Transport},
     failure::Failure,
     observe::OperationKind,
@@ -78,6 +79,8 @@ async fn respond<E: Executor>(
         let message = "an answer is application/graphql-response+json, application/json or text/event-stream";
         return Err(Failure::new(ErrorCode::NotAcceptable, message));
     }
+    // Strangers' bodies aren't read.
+    context.caller = caller::identify(&*app.gate, &context).await.map_err(Failure::from)?;
     let request = if parts.method == Method::GET {
         params::from_uri(&parts.uri)?
     } else {
@@ -96,7 +99,7 @@ async fn respond<E: Executor>(
     let id = &context.request_id;
     let mut response =
         if accepted.prefers_stream || (kind == Some(OperationType::Subscription) && accepted.stream) {
-            sse::respond(app, prepared, id)?
+            sse::respond(app, prepared, &context)?
         } else if kind == Some(OperationType::Subscription) {
             let message = "a subscription needs accept: text/event-stream, or a WebSocket";
             return Err(Failure::new(ErrorCode::NotAcceptable, message));
@@ -133,6 +136,7 @@ fn context_of(parts: &Parts) -> RequestContext {
         peer: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0),
         connection_params: None,
         extensions: parts.extensions.clone(),
+        caller: None,
     }
 }
 

@@ -140,6 +140,7 @@ mod tests {
             peer: None,
             connection_params: None,
             extensions: http::Extensions::new(),
+            caller: None,
         };
         let open = |_: &RequestContext, request: Request| Ok(request);
         Operation::prepare(&open, &context, request)

@@ -10,9 +10,10 @@ pub mod raw;
 pub mod socket;
 
 use std::{
+    collections::HashMap,
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicI32, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -20,8 +21,8 @@ use std::{
 
 use async_graphql::{Context, Error, ErrorExtensions, Object, Schema, Subscription};
 use axum::Router;
-use fleetgraph_core::ErrorCode;
-use futures::{Stream, StreamExt, stream};
+use fleetgraph_core::{ErrorCode, Identity, Method, Principal};
+use futures::{Stream, StreamExt, future::BoxFuture, stream};
 use http_api::{Check, Drained, Gate, HttpConfig, Parts, RequestContext, Shutdown, router, serve};
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -33,6 +34,30 @@ pub struct Seen {
     pub flooded: AtomicUsize,
     /// Subscriptions under way.
     pub open: AtomicUsize,
+    /// What is no longer let in, and why.
+    pub ended: Mutex<HashMap<String, ErrorCode>>,
+    /// How often the gate was asked who is calling.
+    pub asked: AtomicUsize,
+}
+
+impl Seen {
+    fn judge(&self, token: &str) -> Result<Option<Arc<Identity>>, fleetgraph_core::Error> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        match self.ended.lock().unwrap().get(token) {
+            Some(code) => Err(fleetgraph_core::Error::new(*code, "ended")),
+            None => Ok(Some(Arc::new(Identity {
+                principal: Arc::new(Principal::new(token)),
+                until: None,
+                method: Method::ApiToken,
+                credential: token.into(),
+            }))),
+        }
+    }
+
+    /// From now on, a token is answered with an error.
+    pub fn end(&self, token: &str, code: ErrorCode) {
+        self.ended.lock().unwrap().insert(token.to_owned(), code);
+    }
 }
 
 pub struct Query;
@@ -146,16 +171,26 @@ pub fn schema(seen: Arc<Seen>) -> TestSchema {
     Schema::build(Query, Mutation, Events).data(seen).finish()
 }
 
-/// Admits everyone, by the name in the header `x-caller`, and refuses the name `mallory`.
-struct TestGate;
+/// Admits everyone, by the name in the header `x-caller` or in a token that is their name, and refuses `mallory`.
+struct TestGate(Arc<Seen>);
+
+fn token_of(context: &RequestContext) -> Option<&str> {
+    let header = context.headers.get("authorization").and_then(|value| value.to_str().ok());
+    let params = context.connection_params.as_ref().and_then(|params| params.get("token")?.as_str());
+    header.and_then(|value| value.strip_prefix("Bearer ")).or(params)
+}
 
 impl Gate for TestGate {
-    fn connect(&self, context: &RequestContext) -> Result<(), fleetgraph_core::Error> {
-        let token = context.connection_params.as_ref().and_then(|params| params.get("token")?.as_str());
-        match token {
+    fn identify<'a>(
+        &'a self,
+        context: &'a RequestContext,
+    ) -> BoxFuture<'a, Result<Option<Arc<Identity>>, fleetgraph_core::Error>> {
+        let outcome = match token_of(context) {
+            None => Ok(None),
             Some("mallory") => Err(fleetgraph_core::Error::new(ErrorCode::Forbidden, "not you")),
-            _ => Ok(()),
-        }
+            Some(token) => self.0.judge(token),
+        };
+        Box::pin(async { outcome })
     }
 
     fn admit(
@@ -186,7 +221,7 @@ pub fn config() -> HttpConfig {
 pub fn app(config: &HttpConfig, seen: &Arc<Seen>, shutdown: &Shutdown) -> Router {
     router(Parts {
         executor: schema(Arc::clone(seen)),
-        gate: Arc::new(TestGate),
+        gate: Arc::new(TestGate(Arc::clone(seen))),
         readiness: Arc::new(|| vec![Check::ok("store")]),
         config: config.clone(),
         shutdown: shutdown.clone(),

@@ -60,3 +60,16 @@ pub fn get(query: &str) -> Builder {
     let encoded: String = query.bytes().map(|byte| format!("%{byte:02x}")).collect();
     Request::get(format!("/graphql?query={encoded}"))
 }
+
+/// What a server answers to these bytes, until it closes the connection.
+pub async fn exchange(server: &super::Server, request: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    super::within("the answer", async {
+        let mut stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    })
+    .await
+}
