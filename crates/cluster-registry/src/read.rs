@@ -13,7 +13,7 @@ use fleetgraph_core::{
 
 use crate::{
     any::AnyStore,
-    cluster::Cluster,
+    cluster::{Cluster, told},
     entry::{Entry, Shared},
     registry::{Clusters, Registry},
     store::{Edge, Snapshot, Store},
@@ -136,7 +136,9 @@ impl<K: Kind> Reader<'_, K> {
         let clusters = self.chosen(query.clusters.as_deref())?;
         let problems = clusters
             .iter()
-            .flat_map(|cluster| chosen_stores(cluster, query).filter_map(|store| problem(cluster, &store)))
+            .flat_map(|cluster| {
+                chosen_stores(cluster, query).filter_map(|store| problem(cluster, &store, self.scope))
+            })
             .collect();
         let namespaces: BTreeSet<&str> = query.namespaces.iter().map(String::as_str).collect();
         let key = narrowest::<K>(&query.labels, &query.fields);
@@ -210,7 +212,7 @@ impl<K: Kind> Reader<'_, K> {
         let cluster = self.clusters.get(cluster)?;
         self.scope
             .allows_cluster(&cluster.spec().id)
-            .then(|| cluster.stores_of::<K>().find_map(|store| problem(cluster, &store)))?
+            .then(|| cluster.stores_of::<K>().find_map(|store| problem(cluster, &store, self.scope)))?
     }
 
     /// The copies of a cluster of which something may be seen, and what.
@@ -364,9 +366,9 @@ fn segments<'a, K: Kind>(
 }
 
 /// Why a cluster's part of an answer may be old or incomplete.
-pub(crate) fn problem(cluster: &Cluster, store: &dyn AnyStore) -> Option<Error> {
-    let freshness = store.freshness(cluster.reachable());
+pub(crate) fn problem(cluster: &Cluster, store: &dyn AnyStore, scope: &Scope) -> Option<Error> {
     let id = &cluster.spec().id;
+    let freshness = told(store.freshness(cluster.reachable()), &scope.view(id, store.kind()));
     let plural = store.kind().plural;
     let cause = freshness.error.clone().or_else(|| cluster.config_error());
     let reason = || cause.as_ref().map(|e| format!(": {}", e.message)).unwrap_or_default();

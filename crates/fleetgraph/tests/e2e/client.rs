@@ -14,7 +14,17 @@ use crate::{bed::PATIENCE, server::ask};
 
 /// The whole answer to a query.
 pub async fn answer(address: SocketAddr, query: &str, variables: Value) -> Value {
-    let headers = [("content-type", "application/json"), ("accept", "application/graphql-response+json")];
+    answer_as(address, "", query, variables).await
+}
+
+/// The whole answer to a query of somebody with a token; without one, if it is empty.
+pub async fn answer_as(address: SocketAddr, token: &str, query: &str, variables: Value) -> Value {
+    let bearer = format!("Bearer {token}");
+    let mut headers =
+        vec![("content-type", "application/json"), ("accept", "application/graphql-response+json")];
+    if !token.is_empty() {
+        headers.push(("authorization", &bearer));
+    }
     let body = json!({ "query": query, "variables": variables }).to_string();
     let (_, body) = ask(address, "POST /graphql", &headers, &body).await;
     serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error} in {body}"))

@@ -1,10 +1,10 @@
 //! The running schema, by introspection: which kinds there are, and which fields they have.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use serde_json::Value;
 
-use crate::{bed::Bed, compare::KINDS};
+use crate::{bed::Bed, client, compare::KINDS};
 
 /// The type of a field.
 #[derive(Debug, Clone)]
@@ -36,6 +36,8 @@ pub struct Definition {
     pub kind: String,
     /// Without those that need arguments.
     pub fields: BTreeMap<String, Type>,
+    /// With them.
+    pub all_fields: Vec<String>,
     is_resource: bool,
 }
 
@@ -64,8 +66,12 @@ impl Kind {
 
 impl Schema {
     pub async fn ask(bed: &Bed) -> Self {
-        let data = bed
-            .data(
+        Self::ask_at(bed.http()).await
+    }
+
+    pub async fn ask_at(address: SocketAddr) -> Self {
+        let data = client::data(
+                address,
                 "{ __schema { types { name kind interfaces { name }
                     fields { name args { defaultValue type { kind } }
                         type { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } }",
@@ -78,6 +84,10 @@ impl Schema {
                 .map(|definition| (text(&definition["name"]), Definition::read(definition)))
                 .collect(),
         )
+    }
+
+    pub fn root_fields(&self, root: &str) -> Vec<String> {
+        self.definition(root).all_fields.clone()
     }
 
     pub fn definition(&self, name: &str) -> &Definition {
@@ -124,6 +134,7 @@ impl Definition {
         let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
         Self {
             kind: text(&value["kind"]),
+            all_fields: list(&value["fields"]).iter().map(|field| text(&field["name"])).collect(),
             fields: list(&value["fields"])
                 .iter()
                 .filter(|field| !needs_arguments(field))
