@@ -2,6 +2,7 @@
 
 mod access;
 pub mod authn;
+pub mod quota;
 pub mod rbac;
 mod read;
 
