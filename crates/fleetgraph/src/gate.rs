@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use access::{
     Access,
-    authn::{Authenticator, Denied, Presented},
+    authn::{Authenticator, Denied},
+    quota::{Exceeded, Quotas},
 };
-use async_graphql::{Request, ServerError};
+use async_graphql::{Request, ServerError, parser::types::OperationType};
 use cluster_registry::Registry;
-use fleetgraph_core::{Error, ErrorCode, Identity, Scope};
+use fleetgraph_core::{Error, ErrorCode, Identity, Principal, Scope};
 use futures::future::BoxFuture;
 use graphql::{Viewer, limits::Limits};
 use http_api::RequestContext;
@@ -21,6 +22,7 @@ pub struct Gate {
     pub limits: Limits,
     pub registry: Registry,
     pub callers: Callers,
+    pub quotas: Quotas,
 }
 
 /// Who is let in.
@@ -32,6 +34,15 @@ pub enum Callers {
 }
 
 impl Gate {
+    /// Charges an operation to its caller. A subscription takes a place, which it gives back when it ends.
+    fn charge(&self, principal: &Principal, cost: u64, mut request: Request) -> Result<Request, Exceeded> {
+        self.quotas.operation(principal, cost)?;
+        let subscribes = request.parsed_query().is_ok_and(|document| {
+            document.operations.iter().any(|(_, operation)| operation.node.ty == OperationType::Subscription)
+        });
+        if subscribes { Ok(request.data(self.quotas.subscription(principal)?)) } else { Ok(request) }
+    }
+
     fn scope(&self, context: &RequestContext) -> Result<Scope, Error> {
         match (&self.callers, &context.caller) {
             (Callers::Anybody, _) => Ok(Scope::everything()),
@@ -70,7 +81,10 @@ impl http_api::Gate for Gate {
 
     fn admit(&self, context: &RequestContext, mut request: Request) -> Result<Request, Vec<ServerError>> {
         let scope = self.scope(context).map_err(|error| vec![coded(&error)])?;
-        self.limits.admit(&mut request).map_err(|error| vec![error.into()])?;
+        let cost = self.limits.admit(&mut request).map_err(|error| vec![error.into()])?;
+        if let Some(caller) = &context.caller {
+            request = self.charge(&caller.principal, cost, request).map_err(|exceeded| vec![limited(&exceeded)])?;
+        }
         Ok(request.data(Viewer::new(self.registry.clone(), scope)))
     }
 }
@@ -98,4 +112,12 @@ fn coded(error: &Error) -> ServerError {
     let mut coded = ServerError::new(error.message.clone(), None);
     coded.extensions.get_or_insert_default().set("code", error.code.as_str());
     coded
+}
+
+fn limited(exceeded: &Exceeded) -> ServerError {
+    let mut error = coded(&Error::new(ErrorCode::RateLimited, exceeded.to_string()));
+    if let Some(time) = exceeded.retry_after {
+        error.extensions.get_or_insert_default().set("retryAfterSeconds", time.as_secs() + 1);
+    }
+    error
 }

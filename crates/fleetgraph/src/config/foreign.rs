@@ -1,4 +1,4 @@
-//! The settings that other crates declare: the HTTP server's and the document limits.
+//! The settings that other crates declare: authentication, quotas, the HTTP server's and the document limits.
 //!
 //! Those crates own the types and know what each setting means; their doc comments are the only description there is. So
 //! the descriptions are read from those comments, in the sources that this crate was built with. A test compares the result
@@ -7,12 +7,24 @@
 use super::{keys::Section, settings::KeyDoc};
 
 const HTTP: &str = include_str!("../../../http/src/config.rs");
+const AUTHENTICATION: &str = include_str!("../../../access/src/authn/config.rs");
+const QUOTAS: &str = include_str!("../../../access/src/quota.rs");
 const LIMITS: &str = include_str!("../../../graphql/src/limits/config.rs");
 
 /// The mappings of those crates, by their path in the file.
 pub fn sections() -> Vec<Section> {
     let section = |path, source, name| Section { path, keys: fields(source, name).into() };
     vec![
+        section("authentication", AUTHENTICATION, "AuthenticationConfig"),
+        section("authentication.oidc[]", AUTHENTICATION, "OidcConfig"),
+        section("authentication.token_reviews[]", AUTHENTICATION, "TokenReviewConfig"),
+        section("authentication.client_certificates", AUTHENTICATION, "ClientCertificateConfig"),
+        section("authentication.trusted_proxy", AUTHENTICATION, "TrustedProxyConfig"),
+        section("authentication.admins", AUTHENTICATION, "AdminsConfig"),
+        section("authentication.tenants[]", AUTHENTICATION, "TenantConfig"),
+        section("quotas", QUOTAS, "QuotaConfig"),
+        section("quotas.principal", QUOTAS, "PrincipalQuota"),
+        section("quotas.tenant", QUOTAS, "TenantQuota"),
         section("http", HTTP, "HttpConfig"),
         section("http.websocket", HTTP, "WebSocketConfig"),
         section("http.sse", HTTP, "SseConfig"),

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{bed::Bed, client, compare::KINDS};
 
@@ -41,6 +41,7 @@ pub struct Definition {
     is_resource: bool,
 }
 
+#[derive(Default)]
 pub struct Schema(BTreeMap<String, Definition>);
 
 /// A kind by its names in the schema.
@@ -66,17 +67,21 @@ impl Kind {
 
 impl Schema {
     pub async fn ask(bed: &Bed) -> Self {
-        Self::ask_at(bed.http()).await
+        Self::ask_as(bed.http(), "").await
     }
 
-    pub async fn ask_at(address: SocketAddr) -> Self {
-        let data = client::data(
+    /// As somebody who has this token.
+    pub async fn ask_as(address: SocketAddr, token: &str) -> Self {
+        let answer = client::answer_as(
                 address,
+                token,
                 "{ __schema { types { name kind interfaces { name }
                     fields { name args { defaultValue type { kind } }
                         type { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } }",
+                json!({}),
             )
             .await;
+        let data = &answer["data"];
         let types = data["__schema"]["types"].as_array().unwrap();
         Self(
             types

@@ -14,6 +14,7 @@
 //! `ORACLE_SEEDS=5..30` takes other worlds; a failure names its world, and `make oracle` goes on to a million.
 
 mod documents;
+mod live;
 mod shadow;
 mod world;
 
@@ -46,6 +47,8 @@ use crate::{
 
 /// The cluster's id with the rights of callers; those of the shadows are as long, so that nothing else has to change.
 const CLUSTER: &str = "oracle-00";
+/// The namespace in which everybody may do everything.
+const OPEN: &str = "open";
 const WIDGETS: &str = "/apis/shop.example/v1/widgets";
 
 fn seeds() -> Range<u64> {
@@ -91,7 +94,7 @@ impl Oracle {
         fill(plane).await;
         let issuer = Issuer::start().await.unwrap();
         let config = format!(
-            "clusters:\n{}{}authentication:\n  oidc:\n    - issuer_url: {}\n      ca_file: {}\n      audiences: [fleetgraph]\n      \
+            "clusters:\n{}{}authentication:\n  oidc:\n    - issuer: {}\n      ca_file: {}\n      audiences: [fleetgraph]\n      \
              username_prefix: '-'\n      groups_claim: groups\n",
             bed::cluster(plane),
             common(),
@@ -108,7 +111,7 @@ impl Oracle {
             client,
             issuer,
             server,
-            schema: Schema::empty(),
+            schema: Schema::default(),
             kinds: Vec::new(),
             vocabulary,
         };
@@ -130,7 +133,7 @@ impl Oracle {
     }
 
     fn token(&self, user: &User) -> String {
-        self.issuer.token(&json!({ "sub": user.name, "groups": user.groups, "aud": "fleetgraph" }))
+        self.issuer.token(json!({ "sub": user.name, "groups": user.groups, "aud": "fleetgraph" })).unwrap()
     }
 
     async fn ask(&self, token: &str, query: &str, variables: Value) -> Value {
@@ -162,8 +165,8 @@ fn boss() -> User {
     User { name: "boss".to_owned(), groups: vec!["bosses".to_owned()] }
 }
 
-/// The rights that every world has: of the boss, and of everybody to know of custom resources' definitions, without which
-/// a cluster has no custom resources.
+/// The rights that every world has: of the boss; of everybody in the open namespace, so that everybody is told of something;
+/// and of everybody to know of custom resources' definitions, without which a cluster has no custom resources.
 fn everything() -> Vec<Value> {
     let binding = |name: &str, role: &str, group: &str| {
         json!({
@@ -178,7 +181,11 @@ fn everything() -> Vec<Value> {
             "verbs": ["get", "list", "watch"], "apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"],
         }],
     });
+    let mut open = binding("open", "cluster-admin", "system:authenticated");
+    open["kind"] = "RoleBinding".into();
+    open["metadata"]["namespace"] = OPEN.into();
     vec![
+        open,
         binding("bosses", "cluster-admin", "bosses"),
         definitions,
         binding("definitions", "definitions", "system:authenticated"),
@@ -190,13 +197,14 @@ async fn fill(plane: &ControlPlane) {
     let fixture = Fixture::read();
     fixture.apply(plane).await;
     fixture.write_statuses(plane).await;
-    let mut text = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "bank" } }).to_string();
-    for object in fixture.objects.iter().filter(|object| object["metadata"]["namespace"] == "shop") {
-        // Its own service account is there already, or soon.
-        let again = object.to_string().replace("\"namespace\":\"shop\"", "\"namespace\":\"bank\"");
-        write!(text, "\n---\n{again}").unwrap();
+    for name in ["bank", OPEN] {
+        let mut text = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } }).to_string();
+        for object in fixture.objects.iter().filter(|object| object["metadata"]["namespace"] == "shop") {
+            let there = format!("\"namespace\":{name:?}");
+            write!(text, "\n---\n{}", object.to_string().replace("\"namespace\":\"shop\"", &there)).unwrap();
+        }
+        apply(plane, &text).await;
     }
-    apply(plane, &text).await;
     let definition = json!({
         "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
         "metadata": { "name": "widgets.shop.example" },
@@ -217,7 +225,7 @@ async fn fill(plane: &ControlPlane) {
         })
         .to_string()
     };
-    let widgets = [widget("shop", "web"), widget("shop", "other"), widget("bank", "web")].join("\n---\n");
+    let widgets = [widget("shop", "web"), widget("shop", "other"), widget("bank", "web"), widget(OPEN, "web")].join("\n---\n");
     apply(plane, &widgets).await;
 }
 
@@ -242,7 +250,7 @@ async fn vocabulary(plane: &ControlPlane) -> Vocabulary {
         let name = |object: &Value| object["metadata"]["name"].as_str().unwrap().to_owned();
         names.extend(objects.values().map(name).filter(|name| !name.starts_with("system:")));
     }
-    let namespaces = ["shop", "bank", "default", "kube-system", "leaving"].map(ToOwned::to_owned);
+    let namespaces = ["shop", "bank", OPEN, "default", "kube-system", "leaving"].map(ToOwned::to_owned);
     Vocabulary { resources, namespaces: namespaces.to_vec(), names: names.into_iter().collect() }
 }
 
