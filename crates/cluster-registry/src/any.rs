@@ -251,14 +251,14 @@ impl AnyReader<'_> {
     #[must_use]
     pub fn problem(&self, store: &dyn AnyStore) -> Option<Error> {
         problem(self.clusters.get(store.cluster().as_str())?, store)
+            .or_else(|| self.scope.problem(store.cluster()))
     }
 
     /// An object of a kind by its name.
     #[must_use]
     pub fn get(&self, store: &dyn AnyStore, namespace: &str, name: &str) -> Option<SharedAny> {
-        store
-            .get(namespace, name)
-            .filter(|_| self.scope.allows(store.cluster(), store.kind(), namespace, name))
+        let seen = self.scope.allows(store.cluster(), store.kind(), namespace, name);
+        seen.then(|| store.get(namespace, name))?
     }
 
     /// The objects of a kind under a key, in order, `limit` at most; and whether there are more.

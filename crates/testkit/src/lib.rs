@@ -29,6 +29,7 @@ pub mod process;
 mod proxy;
 pub mod seed;
 mod tools;
+mod webhook;
 mod workdir;
 
 pub use control_plane::ControlPlane;
@@ -38,3 +39,4 @@ pub use options::{Component, Controllers, Options};
 pub use pki::{CertificateAuthority, ClientCertificate};
 pub use proxy::{Fault, FaultProxy};
 pub use tools::Tools;
+pub use webhook::{AuthorizationWebhook, Behaviour, Verdict};
