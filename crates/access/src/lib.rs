@@ -2,8 +2,17 @@
 
 mod access;
 pub mod authn;
+mod bounds;
+mod caller;
+mod member;
+mod mode;
 pub mod quota;
 pub mod rbac;
 mod read;
+mod review;
+mod rules;
+mod settings;
 
 pub use access::Access;
+pub use mode::{AccessKind, AccessMode};
+pub use settings::Settings;

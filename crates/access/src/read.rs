@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fleetgraph_core::Meta;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::rbac::{Binding, Role, RoleRef, Rule, Subject};
 
@@ -39,6 +39,11 @@ struct SubjectText {
     name: Arc<str>,
     #[serde(default)]
     namespace: Option<Arc<str>>,
+}
+
+/// The API server writes null for a missing list.
+pub fn or_default<'de, T: Default + Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
 fn namespace(meta: &Meta) -> Option<Arc<str>> {

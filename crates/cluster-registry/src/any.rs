@@ -251,6 +251,7 @@ impl AnyReader<'_> {
     #[must_use]
     pub fn problem(&self, store: &dyn AnyStore) -> Option<Error> {
         problem(self.clusters.get(store.cluster().as_str())?, store, self.scope)
+            .or_else(|| self.scope.problem(store.cluster()))
     }
 
     /// How many objects of a kind may be seen.
@@ -270,9 +271,8 @@ impl AnyReader<'_> {
     /// An object of a kind by its name.
     #[must_use]
     pub fn get(&self, store: &dyn AnyStore, namespace: &str, name: &str) -> Option<SharedAny> {
-        store
-            .get(namespace, name)
-            .filter(|_| self.scope.allows(store.cluster(), store.kind(), namespace, name))
+        let seen = self.scope.allows(store.cluster(), store.kind(), namespace, name);
+        seen.then(|| store.get(namespace, name))?
     }
 
     /// The objects of a kind under a key, in order, `limit` at most; and whether there are more.

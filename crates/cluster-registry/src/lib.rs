@@ -38,4 +38,4 @@ pub use kinds::{DEFAULT_KINDS, KindSet};
 pub use read::{Matches, Query, Reader, Selection, not_watched, unknown_cluster};
 pub use registry::Registry;
 pub use settings::Settings;
-pub use store::{Edge, Snapshot, Store};
+pub use store::{Edge, Pulse, Snapshot, Store};

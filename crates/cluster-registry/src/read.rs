@@ -81,9 +81,15 @@ impl<K: Kind> Reader<'_, K> {
     /// One object; `namespace` is empty for a cluster-scoped one.
     #[must_use]
     pub fn get(&self, cluster: &str, namespace: &str, name: &str) -> Option<Shared<K>> {
-        self.seen(cluster).find_map(|(view, snapshot)| {
-            let entry = snapshot.get(namespace, name)?;
-            view.has(namespace, name).then(|| Arc::clone(entry))
+        let cluster = self.clusters.get(cluster)?;
+        let only_kind = cluster.store::<K>().is_some();
+        cluster.stores_of::<K>().find_map(|store| {
+            let entry = store.snapshot().get(namespace, name).map(Arc::clone);
+            // Asked even if it isn't there, so that the time of an answer does not tell; but not of each of the many
+            // kinds that a type may stand for.
+            let asks = only_kind || entry.is_some();
+            let seen = asks && self.scope.allows(&cluster.spec().id, store.kind(), namespace, name);
+            entry.filter(|_| seen)
         })
     }
 
@@ -103,6 +109,7 @@ impl<K: Kind> Reader<'_, K> {
         let key = labels.index_key();
         let mut found = Vec::new();
         for (view, snapshot) in self.seen(cluster) {
+            let view = view.looking_at([namespace]);
             let entries = snapshot.scan(key, Edge::Before(namespace), Edge::After(namespace));
             found.extend(
                 entries
@@ -137,7 +144,9 @@ impl<K: Kind> Reader<'_, K> {
         let problems = clusters
             .iter()
             .flat_map(|cluster| {
-                chosen_stores(cluster, query).filter_map(|store| problem(cluster, &store, self.scope))
+                let stores =
+                    chosen_stores(cluster, query).filter_map(|store| problem(cluster, &store, self.scope));
+                stores.chain(self.scope.problem(&cluster.spec().id)).collect::<Vec<_>>()
             })
             .collect();
         let namespaces: BTreeSet<&str> = query.namespaces.iter().map(String::as_str).collect();
@@ -159,6 +168,7 @@ impl<K: Kind> Reader<'_, K> {
             chosen_stores(cluster, query).try_for_each(|store| {
                 let snapshot = store.snapshot();
                 let view = self.scope.view(&cluster.spec().id, store.kind());
+                let view = view.looking_at(namespaces.iter().copied());
                 let spans = spans(&view, key, &namespaces);
                 segments(query, &cluster.spec().id, spans).into_iter().try_for_each(|(from, to)| {
                     let entries = snapshot
@@ -196,6 +206,7 @@ impl<K: Kind> Reader<'_, K> {
             for store in chosen_stores(&cluster, query) {
                 let snapshot = store.snapshot();
                 let view = self.scope.view(&cluster.spec().id, store.kind());
+                let view = view.looking_at(namespaces.iter().copied());
                 count +=
                     visible(&snapshot, &view, key, &namespaces).filter(|entry| selects(query, entry)).count();
             }
@@ -210,9 +221,11 @@ impl<K: Kind> Reader<'_, K> {
             return Some(error);
         }
         let cluster = self.clusters.get(cluster)?;
-        self.scope
-            .allows_cluster(&cluster.spec().id)
-            .then(|| cluster.stores_of::<K>().find_map(|store| problem(cluster, &store, self.scope)))?
+        let id = &cluster.spec().id;
+        self.scope.allows_cluster(id).then(|| {
+            let of_store = cluster.stores_of::<K>().find_map(|store| problem(cluster, &store, self.scope));
+            of_store.or_else(|| self.scope.problem(id))
+        })?
     }
 
     /// The copies of a cluster of which something may be seen, and what.

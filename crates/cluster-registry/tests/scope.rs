@@ -12,7 +12,7 @@ use cluster_registry::{
     connection::{Auth, ClusterSpec},
 };
 use fleetgraph_core::{
-    ClusterId, Cursor, Extent, IndexKey, Kind, KindMeta, LabelSelector, PageRequest, Scope, Sight, Verb,
+    ClusterId, Cursor, Extent, IndexKey, Kind, KindMeta, LabelSelector, PageRequest, Scope, Sight, Verb, View,
 };
 use kinds::{ConfigMap, Namespace, Node, Pod};
 use rand::rngs::StdRng;
@@ -35,8 +35,9 @@ impl Sight for Dice {
         self.clusters.contains(cluster)
     }
 
-    fn extent(&self, cluster: &ClusterId, verb: Verb, kind: &KindMeta) -> Arc<Extent> {
-        self.extents.get(&(cluster.clone(), verb, kind.resource().into_owned())).cloned().unwrap_or_default()
+    fn view(&self, cluster: &ClusterId, verb: Verb, kind: &KindMeta) -> View {
+        let extent = self.extents.get(&(cluster.clone(), verb, kind.resource().into_owned()));
+        View::of(extent.cloned().unwrap_or_default())
     }
 }
 

@@ -30,6 +30,6 @@ pub use page::{Cursor, PageRequest};
 pub use principal::{Bounds, Identity, Method, Principal};
 pub use quantity::Quantity;
 pub use relation::{EdgeType, ReferenceRule, Relation};
-pub use scope::{Scope, Sight, Verb, View};
+pub use scope::{Decider, Scope, Settled, Sight, Verb, View};
 pub use selector::{FieldSelector, LabelSelector};
 pub use time::Timestamp;

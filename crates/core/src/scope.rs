@@ -1,10 +1,21 @@
 //! What of which cluster a caller may see: an explicit value that is passed down, and that nothing looks up from the
 //! surroundings. Every way to data takes a [`Scope`]: there is no read without one.
+//!
+//! ```text
+//!   Scope ── Sight ─┬─ view(cluster, verb, kind) ─▶ View: everything · an extent · object by object
+//!                   ├─ allows(…, namespace, name)   one object, for look-ups by name
+//!                   └─ settle()                     finds out what was looked up and isn't known yet
+//! ```
+//!
+//! A look-up never waits. Where a decision has to be asked for elsewhere, it answers "not visible", and remembers the
+//! question; whoever executes the request settles the scope then, and executes it again if that brought anything.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
+use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::{ClusterId, Extent, KindMeta};
+use crate::{ClusterId, Error, Extent, KindMeta};
 
 /// What a caller does with what is seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -17,15 +28,49 @@ pub enum Verb {
     Watch,
 }
 
+/// What [`Sight::settle`] gives.
+pub type Settled<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
+
 /// What one caller may see, as somebody finds it out.
 pub trait Sight: Debug + Send + Sync {
     /// Whether the caller may know that a cluster exists.
     fn has_cluster(&self, cluster: &ClusterId) -> bool;
 
-    fn extent(&self, cluster: &ClusterId, verb: Verb, kind: &KindMeta) -> Arc<Extent>;
+    /// What of a kind may be seen.
+    fn view(&self, cluster: &ClusterId, verb: Verb, kind: &KindMeta) -> View;
+
+    /// Whether one object may be seen; `namespace` is empty for a cluster-scoped one. For a single look-up, where
+    /// there may be more to ask than for each row of a list.
+    fn allows(&self, cluster: &ClusterId, verb: Verb, kind: &KindMeta, namespace: &str, name: &str) -> bool {
+        self.view(cluster, verb, kind).has(namespace, name)
+    }
+
+    /// Why something of a cluster may be missing though the caller may see it, if it may.
+    fn problem(&self, cluster: &ClusterId) -> Option<Error> {
+        let _ = cluster;
+        None
+    }
+
+    /// See [`Scope::settle`].
+    fn settle(&self) -> Settled<'_> {
+        Box::pin(std::future::ready(false))
+    }
 }
 
-/// What of the fleet a caller may see.
+/// Decides object by object, where nobody knows beforehand what may be seen.
+pub trait Decider: Debug + Send + Sync {
+    fn has(&self, namespace: &str, name: &str) -> bool;
+
+    /// The namespaces outside of which there is nothing to see, in order; `None` if there may be something anywhere.
+    fn only(&self) -> Option<BTreeSet<&str>> {
+        None
+    }
+
+    /// Notes that a namespace is looked at, whether or not there is anything in it.
+    fn look_at(&self, namespace: &str);
+}
+
+/// What of the fleet a caller may see. Cheap to clone.
 ///
 /// Its fields are private, so that widening a scope is possible in this module only.
 #[derive(Debug, Clone)]
@@ -72,46 +117,112 @@ impl Scope {
     #[must_use]
     pub fn view(&self, cluster: &ClusterId, kind: &KindMeta) -> View {
         match &self.rights {
-            Rights::Everything => View(None),
-            Rights::Of(sight) if sight.has_cluster(cluster) => {
-                let extent = sight.extent(cluster, self.verb, kind);
-                View((!extent.everywhere).then_some(extent))
-            }
-            Rights::Of(_) => View(Some(Arc::default())),
+            Rights::Everything => View::all(),
+            Rights::Of(sight) => sight.view(cluster, self.verb, kind),
         }
     }
 
-    /// Whether the caller may see an object. `namespace` is empty for a cluster-scoped one.
+    /// Whether the caller may see one object that is looked up by its name. `namespace` is empty for a cluster-scoped
+    /// one. Rows of lists are looked at by [`Scope::view`].
     #[must_use]
     pub fn allows(&self, cluster: &ClusterId, kind: &KindMeta, namespace: &str, name: &str) -> bool {
-        self.view(cluster, kind).has(namespace, name)
+        match &self.rights {
+            Rights::Everything => true,
+            Rights::Of(sight) => sight.allows(cluster, self.verb, kind, namespace, name),
+        }
+    }
+
+    /// Why something of a cluster may be missing though the caller may see it, if it may. Only of clusters that
+    /// the caller may know of.
+    #[must_use]
+    pub fn problem(&self, cluster: &ClusterId) -> Option<Error> {
+        match &self.rights {
+            Rights::Everything => None,
+            Rights::Of(sight) => sight.problem(cluster),
+        }
+    }
+
+    /// Finds out what was looked up with this scope, or a clone of it, and was not known; within a bound of time.
+    /// `true` if the same look-ups may answer otherwise now, be it that they name a [`Scope::problem`]: then what was
+    /// read should be read again. A request does so a bounded number of times; a subscription, when it lets an
+    /// object pass that it is not sure of.
+    pub async fn settle(&self) -> bool {
+        match &self.rights {
+            Rights::Everything => false,
+            Rights::Of(sight) => sight.settle().await,
+        }
     }
 }
 
-/// What of one kind in one cluster a caller may see: everything, or an extent.
+/// What of one kind in one cluster a caller may see.
 #[derive(Debug, Clone)]
-pub struct View(Option<Arc<Extent>>);
+pub struct View(Seen);
+
+#[derive(Debug, Clone)]
+enum Seen {
+    All,
+    Of(Arc<Extent>),
+    By(Arc<dyn Decider>),
+}
 
 impl View {
+    #[must_use]
+    pub const fn all() -> Self {
+        Self(Seen::All)
+    }
+
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self(Seen::Of(Arc::default()))
+    }
+
+    #[must_use]
+    pub fn of(extent: Arc<Extent>) -> Self {
+        if extent.everywhere { Self::all() } else { Self(Seen::Of(extent)) }
+    }
+
+    #[must_use]
+    pub fn by(decider: Arc<dyn Decider>) -> Self {
+        Self(Seen::By(decider))
+    }
+
     /// Whether no object needs a look.
     #[must_use]
     pub fn is_all(&self) -> bool {
-        self.0.is_none()
+        matches!(self.0, Seen::All)
     }
 
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.as_ref().is_some_and(|extent| extent.is_empty())
+        matches!(&self.0, Seen::Of(extent) if extent.is_empty())
     }
 
     #[must_use]
     pub fn has(&self, namespace: &str, name: &str) -> bool {
-        self.0.as_ref().is_none_or(|extent| extent.has(namespace, name))
+        match &self.0 {
+            Seen::All => true,
+            Seen::Of(extent) => extent.has(namespace, name),
+            Seen::By(decider) => decider.has(namespace, name),
+        }
     }
 
     /// The namespaces outside of which there is nothing to see, in order; `None` if there may be something anywhere.
     #[must_use]
-    pub fn only(&self) -> Option<std::collections::BTreeSet<&str>> {
-        self.0.as_ref()?.only()
+    pub fn only(&self) -> Option<BTreeSet<&str>> {
+        match &self.0 {
+            Seen::All => None,
+            Seen::Of(extent) => extent.only(),
+            Seen::By(decider) => decider.only(),
+        }
+    }
+
+    /// The view of a reader who names namespaces. What has to be asked for them is asked whether or not there is
+    /// anything in them, so that the time that an answer takes does not tell.
+    #[must_use]
+    pub fn looking_at<'a>(self, namespaces: impl IntoIterator<Item = &'a str>) -> Self {
+        if let Seen::By(decider) = &self.0 {
+            namespaces.into_iter().for_each(|namespace| decider.look_at(namespace));
+        }
+        self
     }
 }

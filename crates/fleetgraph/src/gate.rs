@@ -83,7 +83,8 @@ impl http_api::Gate for Gate {
         let scope = self.scope(context).map_err(|error| vec![coded(&error)])?;
         let cost = self.limits.admit(&mut request).map_err(|error| vec![error.into()])?;
         if let Some(caller) = &context.caller {
-            request = self.charge(&caller.principal, cost, request).map_err(|exceeded| vec![limited(&exceeded)])?;
+            request =
+                self.charge(&caller.principal, cost, request).map_err(|exceeded| vec![limited(&exceeded)])?;
         }
         Ok(request.data(Viewer::new(self.registry.clone(), scope)))
     }

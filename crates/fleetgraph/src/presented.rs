@@ -42,13 +42,16 @@ fn of_headers(headers: &HeaderMap) -> Result<Option<String>, Denied> {
     if values.next().is_some() {
         return Err(Denied::Invalid("several authorization headers".to_owned()));
     }
-    let text = value.to_str().map_err(|_| Denied::Invalid("the authorization header is not text".to_owned()))?;
+    let text =
+        value.to_str().map_err(|_| Denied::Invalid("the authorization header is not text".to_owned()))?;
     token(text).map(Some)
 }
 
 fn of_params(params: &Map<String, Value>) -> Result<Option<String>, Denied> {
     let named = |map: &Map<String, Value>| {
-        map.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization")).map(|(_, value)| value.clone())
+        map.iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("authorization"))
+            .map(|(_, value)| value.clone())
     };
     let nested = || params.get("headers").and_then(Value::as_object).and_then(named);
     match named(params).or_else(nested) {

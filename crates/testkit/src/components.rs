@@ -90,12 +90,13 @@ pub(crate) fn arguments(
                 format!("--service-account-signing-key-file={}", file("service-account-key.pem")),
                 "--service-account-issuer=https://kubernetes.default.svc.cluster.local".to_owned(),
                 "--service-cluster-ip-range=10.0.0.0/16".to_owned(),
-                "--authorization-mode=Node,RBAC".to_owned(),
                 "--allow-privileged=true".to_owned(),
                 format!("--token-auth-file={}", file("tokens.csv")),
                 format!("--watch-cache={}", options.watch_cache),
                 format!("--cert-dir={}", file("generated")),
             ];
+            arguments
+                .extend(options.authorization.iter().map(|modes| format!("--authorization-mode={modes}")));
             arguments.extend(options.apiserver_args.iter().cloned());
             arguments
         }

@@ -32,6 +32,7 @@ mod proxy;
 pub mod seed;
 mod signing;
 mod tools;
+mod webhook;
 mod workdir;
 
 pub use control_plane::ControlPlane;
@@ -43,3 +44,4 @@ pub use pki::{CertificateAuthority, ClientCertificate};
 pub use proxy::{Fault, FaultProxy};
 pub use signing::SigningKey;
 pub use tools::Tools;
+pub use webhook::{AuthorizationWebhook, Behaviour, Verdict};

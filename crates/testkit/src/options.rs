@@ -1,6 +1,7 @@
 //! What a control plane is made of.
 
 use std::fmt;
+use std::path::Path;
 
 /// A program of the control plane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,6 +66,8 @@ pub struct Options {
     pub token_users: Vec<(String, Vec<String>)>,
     /// `false` makes the API server answer watches from etcd, so that a compaction alone ends an old watch with 410.
     pub watch_cache: bool,
+    /// `--authorization-mode`; `None` where a file says who decides ([`Options::authorization_config`]).
+    pub authorization: Option<String>,
     /// Added to the API server's command line: OIDC, audit, feature gates, whatever a test is about.
     pub apiserver_args: Vec<String>,
     pub controller_manager_args: Vec<String>,
@@ -80,6 +83,7 @@ impl Default for Options {
             region: "eu-central-1".to_owned(),
             token_users: Vec::new(),
             watch_cache: true,
+            authorization: Some("Node,RBAC".to_owned()),
             apiserver_args: Vec::new(),
             controller_manager_args: Vec::new(),
         }
@@ -126,6 +130,20 @@ impl Options {
     pub fn apiserver_arg(mut self, argument: &str) -> Self {
         self.apiserver_args.push(argument.to_owned());
         self
+    }
+
+    /// Who decides what may be done, in this order, such as `Node,RBAC,Webhook`.
+    #[must_use]
+    pub fn authorization(mut self, modes: &str) -> Self {
+        self.authorization = Some(modes.to_owned());
+        self
+    }
+
+    /// A file (`AuthorizationConfiguration`) says who decides. The API server takes up its changes as it runs.
+    #[must_use]
+    pub fn authorization_config(mut self, file: &Path) -> Self {
+        self.authorization = None;
+        self.apiserver_arg(&format!("--authorization-config={}", file.display()))
     }
 
     /// The API server accepts ID tokens of this issuer, with the user's name and groups in these claims.

@@ -90,13 +90,25 @@ impl Policy {
         if principal.groups.iter().any(|group| **group == *MASTERS) {
             return Rights::all();
         }
+        Rights::new(self.granted(principal))
+    }
+
+    /// The rules for resources that a principal is granted in a namespace, as they stand in the roles: what an API server
+    /// lists by `SelfSubjectRulesReview`, which knows no masters.
+    pub fn rules(&self, principal: &Principal, namespace: &str) -> Vec<Rule> {
+        let here = |grant: &Grant| grant.namespace.as_ref().is_none_or(|of| **of == *namespace);
+        let rules = self.granted(principal).filter(here).flat_map(|grant| grant.rules.to_vec());
+        rules.filter(|rule| !rule.resources.is_empty()).collect()
+    }
+
+    fn granted(&self, principal: &Principal) -> impl Iterator<Item = Grant> {
         let of_groups = principal.groups.iter().filter_map(|group| self.groups.get(group));
         let mut numbers: Vec<usize> =
             self.users.get(&principal.user).into_iter().chain(of_groups).flatten().copied().collect();
         // Once, however many of the principal's names a binding has.
         numbers.sort_unstable();
         numbers.dedup();
-        let granted = numbers.into_iter().filter_map(|number| {
+        numbers.into_iter().filter_map(|number| {
             let (namespace, role) = self.bindings.get(number)?;
             let rules = match role {
                 RoleRef::Role(name) => {
@@ -105,7 +117,6 @@ impl Policy {
                 RoleRef::ClusterRole(name) => self.roles.get(&(Arc::default(), Arc::clone(name))),
             }?;
             Some(Grant { namespace: namespace.clone(), rules: Arc::clone(rules) })
-        });
-        Rights::new(granted)
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! What one principal is granted in one cluster.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use fleetgraph_core::Extent;
@@ -45,12 +45,16 @@ impl Rights {
         Self { all: true, grants: Vec::new() }
     }
 
-    /// Whether there is anything at all that may be read.
-    pub fn see_anything(&self) -> bool {
+    /// Whether there is anything at all that may be read; of some namespaces, if they are given.
+    pub fn see_anything(&self, of: Option<&BTreeSet<Arc<str>>>) -> bool {
         let reads = |rule: &Rule| {
             !rule.resources.is_empty() && ["get", "list", "watch"].iter().any(|verb| rule.has_verb(verb))
         };
-        self.all || self.grants.iter().any(|grant| grant.rules.iter().any(reads))
+        let here = |grant: &Grant| match (&grant.namespace, of) {
+            (Some(namespace), Some(of)) => of.contains(namespace),
+            _ => true,
+        };
+        self.all || self.grants.iter().any(|grant| here(grant) && grant.rules.iter().any(reads))
     }
 
     /// Whether a request is allowed, rule by rule.

@@ -1,29 +1,27 @@
 //! One rule of a role.
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+
+use crate::read::or_default;
 
 /// What may be done to what; `*` stands for anything. The API server writes null for a missing list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Rule {
-    #[serde(deserialize_with = "or_empty")]
+    #[serde(deserialize_with = "or_default")]
     pub verbs: Vec<Box<str>>,
     /// The core group is the empty string.
-    #[serde(deserialize_with = "or_empty")]
+    #[serde(deserialize_with = "or_default")]
     pub api_groups: Vec<Box<str>>,
     /// `pods`, `pods/log`, `*/scale`.
-    #[serde(deserialize_with = "or_empty")]
+    #[serde(deserialize_with = "or_default")]
     pub resources: Vec<Box<str>>,
     /// Any, if empty.
-    #[serde(deserialize_with = "or_empty")]
+    #[serde(deserialize_with = "or_default")]
     pub resource_names: Vec<Box<str>>,
     /// `/healthz`, `/metrics/*`.
-    #[serde(rename = "nonResourceURLs", deserialize_with = "or_empty")]
+    #[serde(rename = "nonResourceURLs", deserialize_with = "or_default")]
     pub non_resource_urls: Vec<Box<str>>,
-}
-
-fn or_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Box<str>>, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 const ANY: &str = "*";

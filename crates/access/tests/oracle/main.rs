@@ -131,7 +131,7 @@ async fn a_scope_follows_the_roles_and_bindings_of_its_cluster() {
     let id = ClusterId::new(plane.name()).unwrap();
     let spec = ClusterSpec::new(id.clone(), Auth::kubeconfig(plane.kubeconfig_file(), None));
     registry.add(spec).await.unwrap();
-    let access = Access::new(registry.clone());
+    let access = Access::new(registry.clone(), access::Settings::default());
 
     let worlds: Vec<World> = (1..31).map(|seed| World::new(seed, &format!("w{seed}"))).collect();
     // Scopes of before hear of what comes later: these are asked while their rights are written.

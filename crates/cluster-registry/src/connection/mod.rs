@@ -41,7 +41,7 @@ pub use self::{
     classify::{Classify, ClusterError, classify, classify_watch, is_ahead},
     discover::{DiscoverOptions, Discovery, discover},
     error::{CallError, ConnectError},
-    spec::{Auth, ClusterSpec, TlsSpec, Token, Tuning},
+    spec::{AccessRule, Auth, ClusterSpec, DEFAULT_TENANT, TlsSpec, Token, Tuning},
 };
 pub(crate) use self::{
     metrics::Metrics,

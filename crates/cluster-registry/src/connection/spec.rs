@@ -4,7 +4,7 @@
 //!
 //! Secrets are [`SecretString`]s, so that `Debug` never shows them.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use fleetgraph_core::ClusterId;
 use secrecy::SecretString;
@@ -16,6 +16,9 @@ pub const POD_TOKEN_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/
 /// Where Kubernetes mounts the certificate authority of a pod's own cluster.
 pub const POD_CA_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt";
 
+/// The tenant of clusters that are given to none.
+pub const DEFAULT_TENANT: &str = "default";
+
 /// One cluster of the fleet.
 #[derive(Debug, Clone)]
 pub struct ClusterSpec {
@@ -25,6 +28,10 @@ pub struct ClusterSpec {
     /// `dev`, `staging`, `prod`, or whatever the fleet's owners call it; may be empty.
     pub environment: String,
     pub region: Option<String>,
+    /// Whose cluster it is: callers see clusters of their own tenants only.
+    pub tenant: Arc<str>,
+    /// How it is found out what callers may see in it.
+    pub access: AccessRule,
     pub auth: Auth,
     /// For `Auth::Kubeconfig` and `Auth::InCluster`, what is set here goes before what is found there.
     pub tls: TlsSpec,
@@ -49,6 +56,8 @@ impl ClusterSpec {
             id,
             environment: String::new(),
             region: None,
+            tenant: Arc::from(DEFAULT_TENANT),
+            access: AccessRule::default(),
             auth,
             tls: TlsSpec::default(),
             proxy_url: None,
@@ -58,6 +67,18 @@ impl ClusterSpec {
             tuning: Tuning::default(),
         }
     }
+}
+
+/// How it is found out what callers may see in a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum AccessRule {
+    /// By the cluster's roles and bindings where they are known to be all that decides, else by asking it.
+    #[default]
+    Auto,
+    /// By the cluster's roles and bindings, whoever else decides there.
+    Rbac,
+    /// By asking the cluster.
+    Reviews,
 }
 
 /// How fleetgraph proves to a cluster who it is.

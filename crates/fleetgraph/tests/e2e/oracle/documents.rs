@@ -48,7 +48,8 @@ pub fn selection(schema: &Schema, type_name: &str, depth: usize, top: bool) -> S
                 write!(text, "{field} {{ {inner} }} ").unwrap();
             }
         } else if depth > 0 || !leads_on(schema, named, 0) {
-            write!(text, "{field} {{ {} }} ", selection(schema, named, depth.saturating_sub(1), false)).unwrap();
+            write!(text, "{field} {{ {} }} ", selection(schema, named, depth.saturating_sub(1), false))
+                .unwrap();
         }
     }
     text
@@ -98,29 +99,46 @@ pub fn all(schema: &Schema, cluster: &str, places: &Places) -> Vec<Document> {
         if kind.namespaced {
             let mut text = String::from("{ ");
             for (number, namespace) in places.namespaces.iter().enumerate() {
-                write!(text, "n{number}: {list}({one}, namespace: {namespace:?}, limit: 4) {{ {short} }} ").unwrap();
+                write!(text, "n{number}: {list}({one}, namespace: {namespace:?}, limit: 4) {{ {short} }} ")
+                    .unwrap();
             }
             add(&[list], format!("{text} }}"));
         }
         add(
             &["kubernetesResources"],
-            format!("{{ kubernetesResources({one}, type: {list:?}) {{ id type metadata attributes relationships }} }}"),
+            format!(
+                "{{ kubernetesResources({one}, type: {list:?}) {{ id type metadata attributes relationships }} }}"
+            ),
         );
     }
     let custom = selection(schema, "CustomResource", 2, true);
     add(&["customResources"], format!("{{ customResources({one}) {{ {custom} field(path: \".spec\") }} }}"));
-    add(&["customResourcesConnection"], format!("{{ customResourcesConnection({one}, first: 2) {{ totalCount nodes {{ id }} }} }}"));
+    add(
+        &["customResourcesConnection"],
+        format!("{{ customResourcesConnection({one}, first: 2) {{ totalCount nodes {{ id }} }} }}"),
+    );
     add(&["allCustomResources"], format!("{{ allCustomResources({filter}) {{ id }} }}"));
     let of = "id name environment region nodeCount namespaceCount createdAt
         nodes { id } namespaces { id } freshness { kind objects malformed state error errorCode }";
-    add(&["cluster", "clusters"], format!(
-        "{{ cluster(id: {cluster:?}) {{ {of} }} clusters(filter: {{ ids: [{cluster:?}] }}) {{ {of} }} }}"
-    ));
+    add(
+        &["cluster", "clusters"],
+        format!(
+            "{{ cluster(id: {cluster:?}) {{ {of} }} clusters(filter: {{ ids: [{cluster:?}] }}) {{ {of} }} }}"
+        ),
+    );
     let facets = ["CLUSTER", "HEALTH", "IMAGE", "KIND", "NAMESPACE", "LABEL"].map(|by| {
         let label = if by == "LABEL" { ", label: \"app\"" } else { "" };
         format!("{}: facets(by: {by}{label}) {{ value count }}", by.to_lowercase())
     });
-    for condition in ["", ", text: \"web\"", ", labelSelector: \"app\"", ", kinds: [\"pods\", \"secrets\"]", ", owner: \"web\"", ", health: [UNHEALTHY, DEGRADED]", ", fieldSelector: \"metadata.name=web\""] {
+    for condition in [
+        "",
+        ", text: \"web\"",
+        ", labelSelector: \"app\"",
+        ", kinds: [\"pods\", \"secrets\"]",
+        ", owner: \"web\"",
+        ", health: [UNHEALTHY, DEGRADED]",
+        ", fieldSelector: \"metadata.name=web\"",
+    ] {
         add(&["resources"], format!(
             "{{ resources(filter: {{ clusters: [{cluster:?}]{condition} }}, first: 7, orderBy: {{ field: NAME }}) {{
                 totalCount pageInfo {{ hasNextPage }} nodes {{ {} }} {} }} }}",
@@ -131,19 +149,26 @@ pub fn all(schema: &Schema, cluster: &str, places: &Places) -> Vec<Document> {
         "{{ names: completions({filter}, of: NAME, first: 200) spaces: completions({filter}, of: NAMESPACE, first: 200)
             keys: completions({filter}, of: LABEL_KEY, first: 200) values: completions({filter}, of: LABEL_VALUE, label: \"app\", first: 200) }}"
     ));
-    add(&["clusterDiff"], format!(
-        "{{ clusterDiff(clusters: [{cluster:?}], kinds: [\"configmaps\", \"services\"]) {{ compared truncated }} }}"
-    ));
+    add(
+        &["clusterDiff"],
+        format!(
+            "{{ clusterDiff(clusters: [{cluster:?}], kinds: [\"configmaps\", \"services\"]) {{ compared truncated }} }}"
+        ),
+    );
     for (kind, namespace, name) in &places.roots {
         let namespace = namespace.as_ref().map(|name| format!(", namespace: {name:?}")).unwrap_or_default();
-        add(&["resourceGraph"], format!(
-            "{{ resourceGraph({one}{namespace}, resourceType: {kind:?}, name: {name:?}, depth: 3) {{ {GRAPH} }} }}"
-        ));
+        add(
+            &["resourceGraph"],
+            format!(
+                "{{ resourceGraph({one}{namespace}, resourceType: {kind:?}, name: {name:?}, depth: 3) {{ {GRAPH} }} }}"
+            ),
+        );
     }
     for id in &places.graph_ids {
-        add(&["dependencies", "impact"], format!(
-            "{{ dependencies(id: {id:?}) {{ {GRAPH} }} impact(id: {id:?}) {{ {GRAPH} }} }}"
-        ));
+        add(
+            &["dependencies", "impact"],
+            format!("{{ dependencies(id: {id:?}) {{ {GRAPH} }} impact(id: {id:?}) {{ {GRAPH} }} }}"),
+        );
     }
     documents
 }
@@ -161,11 +186,16 @@ pub struct Places {
 pub fn singles(kind: &Kind, cluster: &str, keys: &[(String, String)]) -> String {
     let mut text = String::from("query($of: [_Any!]!) { ");
     for (number, (namespace, name)) in keys.iter().enumerate() {
-        let namespace =
-            if kind.namespaced { format!(", namespace: {namespace:?}") } else { String::new() };
-        write!(text, "o{number}: {}(cluster: {cluster:?}{namespace}, name: {name:?}) {{ id uid manifest }} ", kind.one).unwrap();
+        let namespace = if kind.namespaced { format!(", namespace: {namespace:?}") } else { String::new() };
+        write!(
+            text,
+            "o{number}: {}(cluster: {cluster:?}{namespace}, name: {name:?}) {{ id uid manifest }} ",
+            kind.one
+        )
+        .unwrap();
     }
-    write!(text, "_entities(representations: $of) {{ ... on {} {{ id uid manifest }} }} }}", kind.type_name).unwrap();
+    write!(text, "_entities(representations: $of) {{ ... on {} {{ id uid manifest }} }} }}", kind.type_name)
+        .unwrap();
     text
 }
 

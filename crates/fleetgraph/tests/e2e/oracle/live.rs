@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{CLUSTER, OPEN, Oracle, WIDGETS, enact, resource, seeds, world};
 use super::world::{API, Key, User, World};
+use super::{CLUSTER, OPEN, Oracle, WIDGETS, enact, resource, seeds, world};
 use crate::client::Subscription;
 use crate::compare::KINDS;
 
@@ -36,7 +36,10 @@ async fn whoever_may_watch_an_object_is_told_of_its_changes_and_nobody_else() {
             // Of each place one object, and last one that everybody may see.
             let of = |namespace: &str| {
                 keys.iter().find(|key| {
-                    key.group == group && key.resource == plural && key.namespace == namespace && key.name != "kube-root-ca.crt"
+                    key.group == group
+                        && key.resource == plural
+                        && key.namespace == namespace
+                        && key.name != "kube-root-ca.crt"
                 })
             };
             let changed: Vec<&Key> = ["shop", "bank", OPEN].into_iter().filter_map(of).collect();
@@ -51,7 +54,11 @@ async fn whoever_may_watch_an_object_is_told_of_its_changes_and_nobody_else() {
                     (root.as_str(), format!("cluster: {CLUSTER:?}")),
                     ("resourceEvents", format!("cluster: {CLUSTER:?}, resourceType: {plural:?}")),
                 ] {
-                    let fields = if field == "resourceEvents" { fields.to_owned() } else { format!("{{ {} {{ id }} }}", kind.one) };
+                    let fields = if field == "resourceEvents" {
+                        fields.to_owned()
+                    } else {
+                        format!("{{ {} {{ id }} }}", kind.one)
+                    };
                     let query = format!("subscription {{ {field}({arguments}) {fields} }}");
                     let stream = Subscription::start_as(oracle.server.http(), &token, &query).await;
                     streams.push((*user, sight, field.to_owned(), stream));
@@ -68,7 +75,13 @@ async fn whoever_may_watch_an_object_is_told_of_its_changes_and_nobody_else() {
                     let event = stream.next().await;
                     told.push(told_of(&event[&field]).unwrap_or_else(|| panic!("{event}")));
                 }
-                assert_eq!(told, expected, "ORACLE_SEEDS={seed}..{}: {field} of {user:?}\n{:#?}", seed + 1, world.objects);
+                assert_eq!(
+                    told,
+                    expected,
+                    "ORACLE_SEEDS={seed}..{}: {field} of {user:?}\n{:#?}",
+                    seed + 1,
+                    world.objects
+                );
                 compared += changed.len();
             }
         }
@@ -90,14 +103,19 @@ fn told_of(event: &Value) -> Option<String> {
 
 /// Changes an object so that every watch tells of it.
 async fn touch(oracle: &Oracle, key: &Key) {
-    let path = KINDS.iter().map(|(path, _)| *path).chain([WIDGETS]).find(|path| resource(path) == (&*key.group, &*key.resource));
+    let path = KINDS
+        .iter()
+        .map(|(path, _)| *path)
+        .chain([WIDGETS])
+        .find(|path| resource(path) == (&*key.group, &*key.resource));
     let (base, plural) = path.unwrap().rsplit_once('/').unwrap();
     let url = if key.namespace.is_empty() {
         format!("{base}/{plural}/{}", key.name)
     } else {
         format!("{base}/namespaces/{}/{plural}/{}", key.namespace, key.name)
     };
-    let stamp = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos().to_string();
+    let stamp =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos().to_string();
     let patch = json!({ "metadata": { "annotations": { "touched": stamp } } });
     let request = http::Request::patch(url)
         .header("content-type", "application/merge-patch+json")
@@ -110,11 +128,13 @@ async fn touch(oracle: &Oracle, key: &Key) {
 async fn what_is_revoked_is_no_longer_told_within_five_seconds() {
     let oracle = Oracle::start().await;
     let ann = User { name: "ann".to_owned(), groups: Vec::new() };
-    let role = |name: &str| json!({
-        "apiVersion": format!("{API}/v1"), "kind": "RoleBinding", "metadata": { "name": name, "namespace": "shop" },
-        "roleRef": { "apiGroup": API, "kind": "ClusterRole", "name": "cluster-admin" },
-        "subjects": [{ "kind": "User", "apiGroup": API, "name": "ann" }],
-    });
+    let role = |name: &str| {
+        json!({
+            "apiVersion": format!("{API}/v1"), "kind": "RoleBinding", "metadata": { "name": name, "namespace": "shop" },
+            "roleRef": { "apiGroup": API, "kind": "ClusterRole", "name": "cluster-admin" },
+            "subjects": [{ "kind": "User", "apiGroup": API, "name": "ann" }],
+        })
+    };
     let token = oracle.token(&ann);
     let query = format!("subscription {{ podEvents(cluster: {CLUSTER:?}) {{ pod {{ id }} }} }}");
     let mut stream = Subscription::start_as(oracle.server.http(), &token, &query).await;
@@ -145,7 +165,11 @@ async fn what_is_revoked_is_no_longer_told_within_five_seconds() {
         while !round().await {
             assert!(granted.elapsed() < REVOKED_WITHIN, "what was granted is never told");
         }
-        oracle.plane().kubectl(&["delete", "rolebinding", "-n", "shop", &format!("turn-{turn}")]).await.unwrap();
+        oracle
+            .plane()
+            .kubectl(&["delete", "rolebinding", "-n", "shop", &format!("turn-{turn}")])
+            .await
+            .unwrap();
         let revoked = Instant::now();
         while round().await {
             assert!(revoked.elapsed() < REVOKED_WITHIN, "what was revoked is still told");

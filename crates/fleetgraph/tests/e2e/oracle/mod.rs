@@ -106,21 +106,14 @@ impl Oracle {
             world::create(&client, &object).await;
         }
         let vocabulary = vocabulary(plane).await;
-        let mut this = Self {
-            fleet,
-            client,
-            issuer,
-            server,
-            schema: Schema::default(),
-            kinds: Vec::new(),
-            vocabulary,
-        };
+        let mut this =
+            Self { fleet, client, issuer, server, schema: Schema::default(), kinds: Vec::new(), vocabulary };
         let boss = this.token(&boss());
         until(&this, &boss, "{ clusters { status { ready } freshness { state } } }", |data| {
             data["clusters"][0]["status"]["ready"] == true
-                && data["clusters"][0]["freshness"]
-                    .as_array()
-                    .is_some_and(|all| all.len() > KINDS.len() && all.iter().all(|one| one["state"] == "LIVE"))
+                && data["clusters"][0]["freshness"].as_array().is_some_and(|all| {
+                    all.len() > KINDS.len() && all.iter().all(|one| one["state"] == "LIVE")
+                })
         })
         .await;
         this.schema = Schema::ask_as(this.server.http(), &boss).await;
@@ -198,7 +191,8 @@ async fn fill(plane: &ControlPlane) {
     fixture.apply(plane).await;
     fixture.write_statuses(plane).await;
     for name in ["bank", OPEN] {
-        let mut text = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } }).to_string();
+        let mut text =
+            json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } }).to_string();
         for object in fixture.objects.iter().filter(|object| object["metadata"]["namespace"] == "shop") {
             let there = format!("\"namespace\":{name:?}");
             write!(text, "\n---\n{}", object.to_string().replace("\"namespace\":\"shop\"", &there)).unwrap();
@@ -225,7 +219,9 @@ async fn fill(plane: &ControlPlane) {
         })
         .to_string()
     };
-    let widgets = [widget("shop", "web"), widget("shop", "other"), widget("bank", "web"), widget(OPEN, "web")].join("\n---\n");
+    let widgets =
+        [widget("shop", "web"), widget("shop", "other"), widget("bank", "web"), widget(OPEN, "web")]
+            .join("\n---\n");
     apply(plane, &widgets).await;
 }
 
@@ -356,9 +352,11 @@ async fn same_as_shadows(
     })
     .await;
     let mut documents = documents::all(&oracle.schema, CLUSTER, &places(oracle, keys));
-    documents.push(Document { covers: vec!["freshness".to_owned(), "_service".to_owned()], text: String::new() });
+    documents
+        .push(Document { covers: vec!["freshness".to_owned(), "_service".to_owned()], text: String::new() });
     let left = documents::not_covered(&oracle.schema, &documents, &oracle.kinds);
-    let left: Vec<_> = left.into_iter().filter(|field| !["_entities", "customResource"].contains(&field.as_str())).collect();
+    let left: Vec<_> =
+        left.into_iter().filter(|field| !["_entities", "customResource"].contains(&field.as_str())).collect();
     assert!(left.is_empty(), "nobody asks for {left:?}: add them to oracle/documents.rs");
     let mut compared = 0;
     for (number, (user, sight)) in sights.iter().enumerate() {
@@ -376,10 +374,15 @@ async fn same_as_shadows(
                     // Each object of the cluster was either there or not.
                     None => break compared += keys.len() / documents.len().max(1) + 1,
                     // A lease is renewed, a probe has another time: what stays different is a fault.
-                    Some(_) if Instant::now() < deadline => tokio::time::sleep(Duration::from_millis(200)).await,
+                    Some(_) if Instant::now() < deadline => {
+                        tokio::time::sleep(Duration::from_millis(200)).await
+                    }
                     Some(difference) => panic!(
                         "ORACLE_SEEDS={}..{}: {user:?} is not answered as if the rest did not exist: {difference}\n{}\n{:#?}",
-                        world.seed, world.seed + 1, document.text, world.objects
+                        world.seed,
+                        world.seed + 1,
+                        document.text,
+                        world.objects
                     ),
                 }
             }
@@ -450,16 +453,12 @@ fn places(oracle: &Oracle, keys: &BTreeSet<Key>) -> Places {
 }
 
 /// Single look-ups and entities, of each object: there, whole, exactly when the user may get it.
-async fn singles(
-    oracle: &Oracle,
-    world: &World,
-    sights: &[(&User, Sight)],
-    keys: &BTreeSet<Key>,
-) -> usize {
+async fn singles(oracle: &Oracle, world: &World, sights: &[(&User, Sight)], keys: &BTreeSet<Key>) -> usize {
     let mut compared = 0;
     for kind in &oracle.kinds {
         let (group, resource) = resource(kind.path());
-        let of: Vec<&Key> = keys.iter().filter(|key| key.group == group && key.resource == resource).collect();
+        let of: Vec<&Key> =
+            keys.iter().filter(|key| key.group == group && key.resource == resource).collect();
         for (user, sight) in sights {
             let token = oracle.token(user);
             for batch in of.chunks(40) {

@@ -4,9 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, stream};
-use k8s_openapi::api::authorization::v1::{
-    ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec,
-};
+use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
 use kube::{
     Api, Client,
     api::{DynamicObject, PostParams},
@@ -71,7 +69,8 @@ impl World {
             roles.push((name, namespace));
         }
         let whole = format!("{mark}-whole");
-        let selector = json!({ "clusterRoleSelectors": [{ "matchLabels": { format!("{mark}-part"): "true" } }] });
+        let selector =
+            json!({ "clusterRoleSelectors": [{ "matchLabels": { format!("{mark}-part"): "true" } }] });
         objects.push(object("ClusterRole", None, &whole, json!({ "aggregationRule": selector })));
         roles.push((whole, None));
         for (number, user) in users.iter().enumerate() {
@@ -81,11 +80,12 @@ impl World {
                     Some(namespace) => Some(namespace),
                     None => random.random_bool(0.6).then(|| pick(random, &vocabulary.namespaces)),
                 };
-                let role_kind = if objects.iter().any(|o| o["kind"] == "Role" && o["metadata"]["name"] == role) {
-                    "Role"
-                } else {
-                    "ClusterRole"
-                };
+                let role_kind =
+                    if objects.iter().any(|o| o["kind"] == "Role" && o["metadata"]["name"] == role) {
+                        "Role"
+                    } else {
+                        "ClusterRole"
+                    };
                 let subject = if random.random_bool(0.4) {
                     let group = format!("{mark}-group-{}", random.random_range(0..GROUPS));
                     json!({ "kind": "Group", "apiGroup": API, "name": group })
@@ -96,7 +96,12 @@ impl World {
                     "roleRef": { "apiGroup": API, "kind": role_kind, "name": role }, "subjects": [subject],
                 });
                 let kind = if namespace.is_some() { "RoleBinding" } else { "ClusterRoleBinding" };
-                objects.push(object(kind, namespace.as_deref(), &format!("{mark}-binding-{number}-{which}"), body));
+                objects.push(object(
+                    kind,
+                    namespace.as_deref(),
+                    &format!("{mark}-binding-{number}-{which}"),
+                    body,
+                ));
             }
         }
         Self { seed, users, objects }
@@ -181,10 +186,8 @@ pub struct Sight {
 /// Asks the API server for each object whether a user may list, get and watch it.
 pub async fn sight(client: &Client, user: &User, keys: &BTreeSet<Key>) -> Sight {
     let mut sight = Sight::default();
-    let places: BTreeSet<(&str, &str, &str)> = keys
-        .iter()
-        .map(|key| (key.group.as_str(), key.resource.as_str(), key.namespace.as_str()))
-        .collect();
+    let places: BTreeSet<(&str, &str, &str)> =
+        keys.iter().map(|key| (key.group.as_str(), key.resource.as_str(), key.namespace.as_str())).collect();
     let mut questions: Vec<(&str, &str, &str, &str, &str)> = Vec::new();
     for (group, resource, namespace) in &places {
         questions.push(("list", group, resource, namespace, ""));
@@ -208,7 +211,9 @@ pub async fn sight(client: &Client, user: &User, keys: &BTreeSet<Key>) -> Sight 
         .collect()
         .await;
     for key in keys {
-        let at = |verb, name| answers[&(verb, key.group.as_str(), key.resource.as_str(), key.namespace.as_str(), name)];
+        let at = |verb, name| {
+            answers[&(verb, key.group.as_str(), key.resource.as_str(), key.namespace.as_str(), name)]
+        };
         if at("get", key.name.as_str()) {
             sight.gettable.insert(key.clone());
         }
