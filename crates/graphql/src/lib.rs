@@ -15,6 +15,7 @@ mod list;
 mod page;
 mod query;
 mod search;
+mod settled;
 mod subscription;
 mod watch;
 
@@ -54,7 +55,7 @@ impl Schema {
 }
 
 fn executed(roots: Roots, request: Request) -> BoxFuture<'static, Response> {
-    Box::pin(async move { roots.execute(request).await })
+    Box::pin(settled::execute(roots, request))
 }
 
 fn streamed(roots: &Roots, request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Response> {

@@ -28,7 +28,7 @@ use std::{net::SocketAddr, time::Duration};
 use access::{authn::AuthenticationConfig, quota::QuotaConfig};
 
 pub use self::{
-    cluster::{AuthMethod, ClusterConfig, OidcConfig, TlsConfig},
+    cluster::{AccessMode, AuthMethod, ClusterConfig, OidcConfig, TlsConfig},
     custom::{CustomResourceConfig, CustomResourceReferenceConfig, SecretDetail},
     problem::{Mark, Problem, Problems},
     reference::{commented_default, reference_markdown},
@@ -72,6 +72,11 @@ settings::settings! {
         /// Who is let in. Callers see of each cluster what its own roles and bindings give them. Nothing configured: nobody is
         /// asked, and the server listens on loopback only.
         authentication: AuthenticationConfig = AuthenticationConfig::default(),
+        /// How old fleetgraph's copies of a cluster's roles and bindings may be while the cluster can't be heard. Until then
+        /// callers see its objects as they last were; from then on nothing of it, since what was revoked meanwhile can't
+        /// be known.
+        #[serde(with = "humantime_serde")]
+        max_rules_age: Duration = Duration::from_secs(300),
         /// How much each caller, and each tenant, may ask for.
         quotas: QuotaConfig = QuotaConfig::default(),
         /// How the clusters are watched.
