@@ -111,8 +111,8 @@ impl<'a> Check<'a> {
             }
         }
         self.custom_resources(config);
-        for (key, message) in config.authentication.check() {
-            self.refuse(&format!("authentication.{key}"), message);
+        for fault in config.authentication.check() {
+            self.refuse(&format!("authentication.{}", fault.key), fault.message);
         }
         if !config.authentication.is_configured() {
             for (key, address) in [("listen", config.listen), ("metrics_listen", config.metrics_listen)] {
@@ -342,12 +342,22 @@ impl<'a> Check<'a> {
 
     fn refuse(&mut self, key: &str, message: impl Into<String>) {
         let mut path = self.prefix.clone();
-        path.extend(key.split('.').map(|key| Step::Key(key.to_owned())));
+        path.extend(key.split('.').flat_map(steps));
         self.refuse_at(path, message);
     }
 
     fn refuse_at(&mut self, path: Vec<Step>, message: impl Into<String>) {
         self.problems.push(self.document.problem(&path, message));
+    }
+}
+
+/// `audiences`, or `oidc[0]`.
+fn steps(key: &str) -> Vec<Step> {
+    match key.strip_suffix(']').and_then(|key| key.split_once('[')) {
+        Some((list, index)) => {
+            vec![Step::Key(list.to_owned()), Step::Index(index.parse().unwrap_or_default())]
+        }
+        None => vec![Step::Key(key.to_owned())],
     }
 }
 
