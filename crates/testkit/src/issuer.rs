@@ -63,8 +63,8 @@ struct State {
     /// The newest last.
     keys: Vec<Arc<SigningKey>>,
     made: usize,
-    /// Instead of the key set that `keys` make.
-    instead: BTreeMap<String, (StatusCode, Vec<(String, String)>, Bytes)>,
+    /// What is answered at a path instead of the right document.
+    instead: BTreeMap<String, Response<Bytes>>,
     asked: BTreeMap<String, usize>,
     delay: Duration,
 }
@@ -182,8 +182,9 @@ impl Issuer {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Result<()> {
-        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let answer = (StatusCode::from_u16(status)?, headers, body.into());
+        let answer = Response::builder().status(status);
+        let answer = headers.iter().fold(answer, |answer, (name, value)| answer.header(*name, *value));
+        let answer = answer.body(body.into())?;
         self.shared.state().instead.insert(path.to_owned(), answer);
         Ok(())
     }
@@ -247,11 +248,8 @@ impl Shared {
             (state.instead.get(path).cloned(), state.delay)
         };
         tokio::time::sleep(delay).await;
-        if let Some((status, headers, body)) = instead {
-            let response = Response::builder().status(status);
-            let response =
-                headers.iter().fold(response, |response, (name, value)| response.header(name, value));
-            return Ok(response.body(Full::new(body))?);
+        if let Some(instead) = instead {
+            return Ok(instead.map(Full::new));
         }
         let document = match path {
             DISCOVERY => self.discovery(),

@@ -26,7 +26,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("axum", &["http-api", "testkit"]),
     ("kube", &["cluster-registry", "testkit"]),
     ("k8s-openapi", &["cluster-registry", "testkit"]),
-    ("hyper-rustls", &["cluster-registry", "testkit"]),
+    ("hyper-rustls", &["cluster-registry", "access", "testkit"]),
     ("async-graphql", &["kinds", "graphql", "http-api", "fleetgraph"]),
     ("sqlx", &["catalog"]),
     ("rdkafka", &["events"]),

@@ -9,12 +9,30 @@
 //! composition root. Those who stay connected are asked for again every few seconds, so whatever an answer depends on is
 //! cached within bounds of time, and a credential that ended is refused from then on.
 
+mod api_token;
+mod authenticator;
+mod cache;
+mod certificate;
+mod check;
+mod config;
+mod headers;
+mod names;
+mod oidc;
+mod review;
+
 use std::sync::Arc;
-use std::time::SystemTime;
 
 pub use fleetgraph_core::{Identity, Method};
 use http::HeaderMap;
 use secrecy::SecretString;
+
+pub use self::api_token::{ApiTokens, PREFIX};
+pub use self::authenticator::{Authenticator, Unusable};
+pub use self::certificate::{CertificateError, ClientCertificate};
+pub use self::config::{
+    AdminsConfig, AuthenticationConfig, ClientCertificateConfig, OidcConfig, SigningAlgorithm, SystemNames,
+    TenantConfig, TokenReviewConfig, TrustedProxyConfig,
+};
 
 /// What a request says of its caller, none of it believed yet, except that the connection's certificate was checked.
 #[derive(Debug, Clone, Default)]
@@ -26,16 +44,14 @@ pub struct Presented {
     pub headers: Arc<HeaderMap>,
 }
 
-/// A client's certificate, as far as it says who is calling.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientCertificate {
-    /// CN of the subject.
-    pub common_name: String,
-    /// O of the subject, in order.
-    pub organizations: Vec<String>,
-    /// DNS names among the subject's alternative names.
-    pub dns_names: Vec<String>,
-    pub not_after: SystemTime,
+/// Which of the configured authorities have signed a client's certificate. The listener verifies a chain against those of
+/// clients and against those of the trusted proxy, each alone, and says here which it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignedBy {
+    /// Those of `client_certificates.ca_file`: the certificate says who is calling.
+    Clients,
+    /// Those of `trusted_proxy.ca_file`: the certificate says that the proxy is calling for somebody.
+    Proxy,
 }
 
 /// Why somebody isn't let in. The text is for operators: callers learn which of the three it is, and no more.
