@@ -24,7 +24,7 @@ use super::config::AuthenticationConfig;
 use super::names::{MASTERS, Names};
 use super::oidc::{Issuer, Unverified};
 use super::review::Reviewer;
-use super::{ApiTokens, ClientCertificate, Denied, Fault, PREFIX, Presented, SignedBy, headers};
+use super::{ApiTokens, ClientCertificate, Denied, PREFIX, Presented, SignedBy, headers};
 
 /// Longer tokens are refused unread. In bytes.
 const LONGEST_TOKEN: usize = 16 * 1024;
@@ -48,8 +48,12 @@ pub struct Authenticator {
 
 /// A configuration that can't be used.
 #[derive(Debug, thiserror::Error)]
-#[error("authentication can't be configured so: {}", .0.iter().map(|fault| format!("{}: {}", fault.key, fault.message)).collect::<Vec<_>>().join("; "))]
-pub struct Unusable(pub Vec<Fault>);
+#[error("the configuration of authentication can't be used: {}", listed(.0))]
+pub struct Unusable(pub Vec<(String, String)>);
+
+fn listed(faults: &[(String, String)]) -> String {
+    faults.iter().map(|(key, message)| format!("{key}: {message}")).collect::<Vec<_>>().join("; ")
+}
 
 impl Authenticator {
     /// Starts to follow the issuers' keys, for as long as the authenticator lives. Needs a tokio runtime. An issuer that

@@ -110,7 +110,8 @@ mod tests {
     async fn a_verified_token_is_looked_at_once_while_it_is_fresh() {
         let (tokens, looks, now) = (Tokens::new(10), AtomicUsize::new(0), SystemTime::now());
         let ask = |token: &'static str, fresh| {
-            let look = async {
+            let looks = &looks;
+            let look = async move {
                 looks.fetch_add(1, Ordering::Relaxed);
                 tokio::task::yield_now().await;
                 Ok(verified(fresh, None))

@@ -13,19 +13,12 @@ use super::oidc::Address;
 /// More would let tokens in that the issuer means for another day.
 const LONGEST_SKEW: Duration = Duration::from_secs(5 * 60);
 
-/// One fault of the configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// The key's path below `authentication`, such as `oidc[0].audiences`.
-    pub key: String,
-    pub message: String,
-}
-
-struct Faults(Vec<Fault>);
+/// Keys below `authentication`, such as `oidc[0].audiences`, with what is wrong there.
+struct Faults(Vec<(String, String)>);
 
 impl Faults {
     fn add(&mut self, key: impl Into<String>, message: impl Into<String>) {
-        self.0.push(Fault { key: key.into(), message: message.into() });
+        self.0.push((key.into(), message.into()));
     }
 
     fn unless(&mut self, holds: bool, key: impl Into<String>, message: &str) {
@@ -36,9 +29,9 @@ impl Faults {
 }
 
 impl AuthenticationConfig {
-    /// Everything that is wrong, by key; nothing if it can be used.
+    /// Everything that is wrong, by the key's path, such as `oidc[0].audiences`; nothing if it can be used.
     #[must_use]
-    pub fn check(&self) -> Vec<Fault> {
+    pub fn check(&self) -> Vec<(String, String)> {
         let mut faults = Faults(Vec::new());
         let mut issuers = HashSet::new();
         for (number, issuer) in self.oidc.iter().enumerate() {

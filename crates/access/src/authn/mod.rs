@@ -29,7 +29,6 @@ use secrecy::SecretString;
 pub use self::api_token::{ApiTokens, PREFIX};
 pub use self::authenticator::{Authenticator, Unusable};
 pub use self::certificate::{CertificateError, ClientCertificate};
-pub use self::check::Fault;
 pub use self::config::{
     AdminsConfig, AuthenticationConfig, ClientCertificateConfig, OidcConfig, SigningAlgorithm, SystemNames,
     TenantConfig, TokenReviewConfig, TrustedProxyConfig,
