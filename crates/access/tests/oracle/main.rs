@@ -4,12 +4,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
+mod authorizers;
+mod bed;
+mod callers;
+mod faults;
+mod modes;
 mod world;
 
 use std::ops::Range;
 
-use access::Access;
 use access::rbac::Attributes;
+use access::{Access, AccessKind};
 use cluster_registry::{
     Registry, Settings,
     connection::{Auth, ClusterSpec},
@@ -131,7 +136,7 @@ async fn a_scope_follows_the_roles_and_bindings_of_its_cluster() {
     let id = ClusterId::new(plane.name()).unwrap();
     let spec = ClusterSpec::new(id.clone(), Auth::kubeconfig(plane.kubeconfig_file(), None));
     registry.add(spec).await.unwrap();
-    let access = Access::new(registry.clone());
+    let access = Access::new(registry.clone(), access::Settings::default());
 
     let worlds: Vec<World> = (1..31).map(|seed| World::new(seed, &format!("w{seed}"))).collect();
     // Scopes of before hear of what comes later: these are asked while their rights are written.
@@ -141,8 +146,10 @@ async fn a_scope_follows_the_roles_and_bindings_of_its_cluster() {
         stream::iter(&world.objects).for_each_concurrent(8, |object| create(&client, object.clone())).await;
     }
     settled(&client).await;
-    let last = access.scope(Principal::new("last"));
+    let last = access.scope(Principal::new("last").of_tenants(["default"]));
     let sees = || last.allows(&id, &Pod::META, "north", "one");
+    let rbac = || access.mode(&id).is_some_and(|mode| mode.kind == AccessKind::Rbac);
+    until("roles and bindings are known to decide", &rbac).await;
     until("the last binding is seen", &sees).await;
 
     for (world, first) in worlds.iter().zip(&scopes) {
