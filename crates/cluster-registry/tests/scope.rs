@@ -12,8 +12,7 @@ use cluster_registry::{
     connection::{Auth, ClusterSpec},
 };
 use fleetgraph_core::{
-    ClusterId, Cursor, Extent, IndexKey, Kind, KindMeta, LabelSelector, PageRequest, Scope, Sight, Verb,
-    View,
+    ClusterId, Cursor, Extent, IndexKey, Kind, KindMeta, LabelSelector, PageRequest, Scope, Sight, Verb, View,
 };
 use kinds::{ConfigMap, Namespace, Node, Pod};
 use rand::rngs::StdRng;

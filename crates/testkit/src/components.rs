@@ -95,7 +95,8 @@ pub(crate) fn arguments(
                 format!("--watch-cache={}", options.watch_cache),
                 format!("--cert-dir={}", file("generated")),
             ];
-            arguments.extend(options.authorization.iter().map(|modes| format!("--authorization-mode={modes}")));
+            arguments
+                .extend(options.authorization.iter().map(|modes| format!("--authorization-mode={modes}")));
             arguments.extend(options.apiserver_args.iter().cloned());
             arguments
         }

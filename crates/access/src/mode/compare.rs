@@ -23,7 +23,8 @@ pub(crate) struct Listed {
 /// Why local evaluation is not exact, as far as the account's own rules tell.
 pub(crate) fn differs(ours: &[Rule], listed: &Listed) -> Option<String> {
     if listed.incomplete {
-        let why = if listed.evaluation_error.is_empty() { "it doesn't say why" } else { &listed.evaluation_error };
+        let why =
+            if listed.evaluation_error.is_empty() { "it doesn't say why" } else { &listed.evaluation_error };
         return Some(format!("an authorizer of the cluster can't list its rules: {why}"));
     }
     let (ours, theirs) = (texts(ours), texts(&listed.resource_rules));

@@ -98,7 +98,9 @@ pub(super) async fn detect(cluster: &Cluster, member: &Member) -> Found {
         let (principal, listed) = match ours(&connection).await {
             Ok(ours) => ours,
             Err(Failed::Refused(why)) => {
-                return reviews(format!("the cluster does not tell what fleetgraph's own account may do: {why}"));
+                return reviews(format!(
+                    "the cluster does not tell what fleetgraph's own account may do: {why}"
+                ));
             }
             Err(Failed::Call(why)) => return Found::Unknown(why),
         };

@@ -64,7 +64,9 @@ impl Failure {
                 "fleetgraph may not ask it for access reviews; its operators can grant that"
             }
             Self::Call(_) | Self::Unconnected => "it can't be asked now; ask again later",
-            Self::TooMany => "it would take too many access reviews; name a namespace, or ask for less at once",
+            Self::TooMany => {
+                "it would take too many access reviews; name a namespace, or ask for less at once"
+            }
         }
     }
 }

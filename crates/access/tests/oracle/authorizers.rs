@@ -142,16 +142,18 @@ async fn read(bed: &Bed, scope: &Scope) {
     };
     let rows = seen(scope, rows).await;
     let view = scope.view(&bed.id, &Secret::META);
-    let wanted: Vec<String> = all
-        .iter()
-        .filter(|row| view.has(&row.meta.namespace, &row.meta.name))
-        .map(|row| row.id())
-        .collect();
+    let wanted: Vec<String> =
+        all.iter().filter(|row| view.has(&row.meta.namespace, &row.meta.name)).map(|row| row.id()).collect();
     assert_eq!(rows.iter().map(|row| row.id()).collect::<Vec<_>>(), wanted);
     for row in &all {
         let (namespace, name) = (&*row.meta.namespace, &*row.meta.name);
-        let found = seen(scope, || bed.registry.read::<Secret>(scope).get(bed.id.as_str(), namespace, name)).await;
-        assert_eq!(found.is_some(), scope.allows(&bed.id, &Secret::META, namespace, name), "{namespace}/{name}");
+        let found =
+            seen(scope, || bed.registry.read::<Secret>(scope).get(bed.id.as_str(), namespace, name)).await;
+        assert_eq!(
+            found.is_some(),
+            scope.allows(&bed.id, &Secret::META, namespace, name),
+            "{namespace}/{name}"
+        );
     }
 }
 

@@ -87,15 +87,8 @@ impl Bed {
         }
         create(&client, account.role()).await;
         create(&client, binding("fleet", "fleet")).await;
-        let kinds = [
-            "roles",
-            "clusterroles",
-            "rolebindings",
-            "clusterrolebindings",
-            "pods",
-            "secrets",
-            "namespaces",
-        ];
+        let kinds =
+            ["roles", "clusterroles", "rolebindings", "clusterrolebindings", "pods", "secrets", "namespaces"];
         let kinds = kinds::kind_set().only(&kinds.map(ToOwned::to_owned));
         let registry = Registry::new(kinds, RegistrySettings::default());
         let id = ClusterId::new(plane.name()).unwrap();
@@ -121,9 +114,11 @@ impl Bed {
 
     /// Waits until a mode was found, for a reason.
     pub async fn judges_by(&self, kind: AccessKind, reason: &str) {
-        eventually(&format!("{kind}: {reason}"), || self.mode(), |mode| {
-            mode.kind == kind && mode.reason.contains(reason)
-        })
+        eventually(
+            &format!("{kind}: {reason}"),
+            || self.mode(),
+            |mode| mode.kind == kind && mode.reason.contains(reason),
+        )
         .await;
     }
 

@@ -146,7 +146,8 @@ async fn more_reviews_than_a_request_may_ask_for_are_told_and_not_asked() {
     let settings = Settings { reviews_per_request: 2, ..Settings::default() };
     let bed = bed("many", &webhook, settings).await;
     let scope = bed.scope("ann").to(Verb::Get);
-    let look = || ["one", "two", "three", "four"].map(|name| scope.allows(&bed.id, &Pod::META, "north", name));
+    let look =
+        || ["one", "two", "three", "four"].map(|name| scope.allows(&bed.id, &Pod::META, "north", name));
     assert_eq!(look(), [false; 4]);
     assert!(scope.settle().await);
     assert_eq!(look(), [true, true, false, false]);

@@ -16,7 +16,8 @@ use crate::create;
 
 fn config(authorizers: &[Value]) -> String {
     let kind = "AuthorizationConfiguration";
-    json!({ "apiVersion": "apiserver.config.k8s.io/v1", "kind": kind, "authorizers": authorizers }).to_string()
+    json!({ "apiVersion": "apiserver.config.k8s.io/v1", "kind": kind, "authorizers": authorizers })
+        .to_string()
 }
 
 fn rbac() -> Value {
@@ -65,7 +66,8 @@ async fn a_server_that_comes_back_with_other_authorizers_is_looked_at_again() {
 async fn roles_that_nobody_evaluates_grant_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let policy = json!({ "user": "fleet", "namespace": "*", "resource": "*", "apiGroup": "*", "nonResourcePath": "*" });
-    let line = json!({ "apiVersion": "abac.authorization.kubernetes.io/v1beta1", "kind": "Policy", "spec": policy });
+    let line =
+        json!({ "apiVersion": "abac.authorization.kubernetes.io/v1beta1", "kind": "Policy", "spec": policy });
     let policy = file(&dir, "policy.jsonl", &line.to_string());
     let options = Options::bare("ignored")
         .authorization("ABAC")
@@ -132,7 +134,8 @@ async fn the_configuration_can_say_how_to_judge() {
     // The same cluster under another name.
     let spec = bed.registry.cluster(&fleetgraph_core::Scope::everything(), bed.id.as_str()).unwrap();
     let other = fleetgraph_core::ClusterId::new("asked").unwrap();
-    let spec = ClusterSpec { id: other.clone(), access: AccessRule::Reviews, ..ClusterSpec::clone(spec.spec()) };
+    let spec =
+        ClusterSpec { id: other.clone(), access: AccessRule::Reviews, ..ClusterSpec::clone(spec.spec()) };
     bed.registry.add(spec).await.unwrap();
     assert_eq!(bed.access.mode(&other).unwrap().kind, AccessKind::Reviews);
     let look = || seen(&scope, || scope.allows(&other, &Pod::META, "north", "one"));
