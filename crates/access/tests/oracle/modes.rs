@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use access::{AccessKind, Settings};
 use cluster_registry::connection::{AccessRule, ClusterSpec};
-use fleetgraph_core::{Kind, Verb};
+use fleetgraph_core::{ClusterId, Kind, Scope, Verb};
 use kinds::Pod;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
@@ -43,6 +43,31 @@ async fn an_authorizer_that_comes_while_the_server_runs_is_found_and_so_is_its_e
     bed.judges_by(AccessKind::Reviews, "webhook").await;
     replace(&file, &config(&[rbac()]));
     bed.judges_by(AccessKind::Rbac, "and no others").await;
+    bed.registry.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn roles_grant_nothing_until_it_is_known_that_they_decide() {
+    let no_guest = |spec: &Value| if spec["user"] == "ann" { Verdict::Deny } else { Verdict::NoOpinion };
+    let webhook = AuthorizationWebhook::start(no_guest).await.unwrap();
+    let options = webhook.asked_by(Options::bare("first").authorization("Webhook,RBAC"));
+    let bed = Bed::start(options, FLEET, Settings::default()).await;
+    create(&bed.client, binding("ann", "fleet")).await;
+    bed.judges_by(AccessKind::Reviews, "webhook").await;
+    // The same cluster again and again, so that its rules are known before and after it was looked at.
+    let cluster = bed.registry.cluster(&Scope::everything(), bed.id.as_str()).unwrap();
+    for number in 0..10 {
+        let id = ClusterId::new(&format!("again-{number}")).unwrap();
+        let spec = ClusterSpec { id: id.clone(), ..ClusterSpec::clone(cluster.spec()) };
+        let again = bed.registry.add(spec).await.unwrap();
+        let scope = bed.scope("ann");
+        let looked_at = || bed.access.mode(&id).is_some_and(|mode| mode.reason.contains("webhook"));
+        while !(again.ready() && looked_at()) {
+            assert!(!scope.allows(&id, &Pod::META, "north", "one"), "{:?}", bed.access.mode(&id));
+            tokio::task::yield_now().await;
+        }
+        bed.registry.remove(&id).await;
+    }
     bed.registry.shut_down().await;
 }
 
@@ -132,8 +157,8 @@ async fn the_configuration_can_say_how_to_judge() {
     assert!(!scope.settle().await && webhook.asked_of("ann").is_empty());
 
     // The same cluster under another name.
-    let spec = bed.registry.cluster(&fleetgraph_core::Scope::everything(), bed.id.as_str()).unwrap();
-    let other = fleetgraph_core::ClusterId::new("asked").unwrap();
+    let spec = bed.registry.cluster(&Scope::everything(), bed.id.as_str()).unwrap();
+    let other = ClusterId::new("asked").unwrap();
     let spec =
         ClusterSpec { id: other.clone(), access: AccessRule::Reviews, ..ClusterSpec::clone(spec.spec()) };
     bed.registry.add(spec).await.unwrap();
