@@ -168,8 +168,13 @@ async fn answer(
     request: Request<Incoming>,
     shared: Arc<Shared>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
-    let refused = |status| {
-        let mut response = Response::new(Full::default());
+    let refused = |status: StatusCode| {
+        // Without a message the API server would take its error for none.
+        let said = json!({
+            "apiVersion": "v1", "kind": "Status", "status": "Failure", "code": status.as_u16(),
+            "message": "the webhook is told to fail",
+        });
+        let mut response = json(&said);
         *response.status_mut() = status;
         Ok(response)
     };
@@ -185,7 +190,12 @@ async fn answer(
     }
     let verdict = (shared.decide)(&review["spec"]);
     review["status"] = json!({ "allowed": verdict == Verdict::Allow, "denied": verdict == Verdict::Deny });
-    let mut response = Response::new(Full::from(review.to_string()));
-    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
-    Ok(response)
+    Ok(json(&review))
+}
+
+fn json(body: &Value) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(body.to_string()));
+    let json = header::HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
 }

@@ -60,7 +60,7 @@ pub(crate) async fn follow(judges: Weak<Judges>) {
         }
         let Some(judges) = judges.upgrade() else { return };
         let clusters = judges.registry.clusters(&Scope::everything());
-        followed.retain(|id, _| clusters.iter().any(|cluster| cluster.spec().id == *id));
+        followed.retain(|id, _| judges.registry.cluster(&Scope::everything(), id.as_str()).is_some());
         for cluster in clusters {
             let id = cluster.spec().id.clone();
             let Some((cluster, member)) = judges.member(&id) else { continue };

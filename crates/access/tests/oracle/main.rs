@@ -4,12 +4,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
+mod authorizers;
+mod bed;
+mod callers;
+mod faults;
+mod modes;
 mod world;
 
 use std::ops::Range;
 
-use access::Access;
 use access::rbac::Attributes;
+use access::{Access, AccessKind};
 use cluster_registry::{
     Registry, Settings,
     connection::{Auth, ClusterSpec},
@@ -141,8 +146,10 @@ async fn a_scope_follows_the_roles_and_bindings_of_its_cluster() {
         stream::iter(&world.objects).for_each_concurrent(8, |object| create(&client, object.clone())).await;
     }
     settled(&client).await;
-    let last = access.scope(Principal::new("last"));
+    let last = access.scope(Principal::new("last").of_tenants(["default"]));
     let sees = || last.allows(&id, &Pod::META, "north", "one");
+    let rbac = || access.mode(&id).is_some_and(|mode| mode.kind == AccessKind::Rbac);
+    until("roles and bindings are known to decide", &rbac).await;
     until("the last binding is seen", &sees).await;
 
     for (world, first) in worlds.iter().zip(&scopes) {

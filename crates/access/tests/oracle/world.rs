@@ -82,7 +82,7 @@ impl World {
                 let user = marked(pick(random, &USERS), mark);
                 let groups =
                     GROUPS.iter().filter(|_| random.random_bool(0.4)).map(|group| marked(group, mark));
-                Principal::new(user).in_groups(groups)
+                Principal::new(user).in_groups(groups).of_tenants(["default"])
             })
             .collect();
         Self { policy: Policy::new(roles, bindings), objects, principals }
