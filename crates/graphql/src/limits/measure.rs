@@ -149,6 +149,10 @@ impl<'a> Walk<'a> {
     }
 
     fn field(&mut self, field: &'a Field, parent: &'a str, level: usize) -> Result<Measure, LimitError> {
+        // Wherever it stands: beside the root it is no field of anything, and a fragment may be spread anywhere.
+        if !self.config.introspection && matches!(field.name.node.as_str(), "__schema" | "__type") {
+            return Err(LimitError::Introspection);
+        }
         let leaf = field.selection_set.node.items.is_empty();
         let known = self.types.field(parent, field.name.node.as_str());
         let children = if leaf {
