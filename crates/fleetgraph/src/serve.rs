@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use cluster_registry::Registry;
 use fleetgraph_core::{Kind, Scope};
 use graphql::{SchemaSettings, limits::Limits};
-use http_api::{Parts, Shutdown};
+use http_api::{Documents, Parts, Shutdown, Tls};
 use kinds::custom::{CustomResources, ReferenceConfig, Wanted};
 use tokio::net::TcpListener;
 
@@ -58,6 +58,8 @@ async fn serve(
     ready: impl FnOnce(SocketAddr) + Send + 'static,
 ) -> anyhow::Result<()> {
     let life = Lifecycle::default();
+    let tls = Tls::load(&config.http.tls).context("TLS can't be served")?;
+    let documents = Documents::load(&config.http).context("the trusted documents can't be used")?;
     let http = bind("GraphQL", config.listen).await?;
     let address = http.local_addr()?;
     let metrics = bind("metrics", config.metrics_listen).await?;
@@ -72,6 +74,7 @@ async fn serve(
     let router = http_api::router(Parts {
         executor: schema,
         gate: Arc::new(Gate { limits, registry: registry.clone() }),
+        documents: documents.clone(),
         readiness: Arc::new(Readiness { life: life.clone(), registry: registry.clone() }),
         config: config.http.clone(),
         shutdown: shutdown.clone(),
@@ -82,9 +85,13 @@ async fn serve(
         let (bounds, shutdown) = (config.http.clone(), shutdown.clone());
         // It has stages of its own to end in, which `shutdown` begins.
         |_| async move {
-            http_api::serve(http, router, &bounds, &shutdown).await;
+            http_api::serve(http, tls, router, &bounds, &shutdown).await;
             Ok(())
         }
+    });
+    tasks.spawn("reader of trusted documents", |stop| async move {
+        stop.run_until_cancelled(documents.follow()).await;
+        Ok(())
     });
     tasks.spawn("metrics server", {
         let page = telemetry.prometheus();

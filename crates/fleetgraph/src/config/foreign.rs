@@ -14,6 +14,9 @@ pub fn sections() -> Vec<Section> {
     let section = |path, source, name| Section { path, keys: fields(source, name).into() };
     vec![
         section("http", HTTP, "HttpConfig"),
+        section("http.tls", HTTP, "TlsConfig"),
+        section("http.persisted_queries", HTTP, "PersistedQueriesConfig"),
+        section("http.trusted_documents", HTTP, "TrustedDocumentsConfig"),
         section("http.websocket", HTTP, "WebSocketConfig"),
         section("http.sse", HTTP, "SseConfig"),
         section("limits", LIMITS, "LimitsConfig"),

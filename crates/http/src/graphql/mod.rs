@@ -88,7 +88,7 @@ async fn respond<E: Executor>(
     if accepted.prefers_stream {
         context.transport = Transport::Sse;
     }
-    let prepared = Operation::prepare(&*app.gate, &context, request);
+    let prepared = Operation::prepare(&*app.gate, &app.documents, &context, request);
     let kind = prepared.as_ref().ok().map(|operation| operation.kind);
     if kind == Some(OperationType::Mutation) && parts.method == Method::GET {
         return Err(Failure::method("POST", "a mutation needs a POST"));

@@ -6,6 +6,7 @@
     reason = "each test file uses a part of this, and a failure here is a failed test"
 )]
 
+pub mod pki;
 pub mod raw;
 pub mod socket;
 
@@ -22,8 +23,12 @@ use async_graphql::{Context, Error, ErrorExtensions, Object, Schema, Subscriptio
 use axum::Router;
 use fleetgraph_core::ErrorCode;
 use futures::{Stream, StreamExt, stream};
-use http_api::{Check, Drained, Gate, HttpConfig, Parts, RequestContext, Shutdown, router, serve};
+use http_api::{
+    Check, Documents, Drained, Gate, HttpConfig, Parts, PeerCertificate, RequestContext, Shutdown, Tls,
+    router, serve,
+};
 use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::task::AbortOnDropHandle;
 
 /// What a test can see of the resolvers' doings.
 #[derive(Debug, Default)]
@@ -46,6 +51,12 @@ impl Query {
     /// What the gate put into the request.
     async fn caller(&self, context: &Context<'_>) -> String {
         context.data_opt::<Caller>().map_or_else(String::new, |caller| caller.0.clone())
+    }
+
+    /// The certificate of the connection: who has signed it, and its length.
+    async fn certificate(&self, context: &Context<'_>) -> Option<String> {
+        let PeerCertificate { der, signed_by } = context.data_opt::<PeerCertificate>()?;
+        Some(format!("{signed_by:?} {}", der.len()))
     }
 
     async fn text(&self, length: usize) -> String {
@@ -150,6 +161,10 @@ pub fn schema(seen: Arc<Seen>) -> TestSchema {
 struct TestGate;
 
 impl Gate for TestGate {
+    fn may_send_any_document(&self, context: &RequestContext) -> bool {
+        context.headers.get("x-caller").is_some_and(|caller| caller == "gateway")
+    }
+
     fn connect(&self, context: &RequestContext) -> Result<(), fleetgraph_core::Error> {
         let token = context.connection_params.as_ref().and_then(|params| params.get("token")?.as_str());
         match token {
@@ -172,6 +187,10 @@ impl Gate for TestGate {
             return Err(vec![error]);
         }
         assert!(caller != "trapdoor", "a secret of the inside");
+        let request = match context.extensions.get::<PeerCertificate>() {
+            Some(certificate) => request.data(certificate.clone()),
+            None => request,
+        };
         Ok(request.data(Caller(caller)))
     }
 }
@@ -184,9 +203,14 @@ pub fn config() -> HttpConfig {
 }
 
 pub fn app(config: &HttpConfig, seen: &Arc<Seen>, shutdown: &Shutdown) -> Router {
+    app_with(config, seen, shutdown, Documents::load(config).unwrap())
+}
+
+fn app_with(config: &HttpConfig, seen: &Arc<Seen>, shutdown: &Shutdown, documents: Documents) -> Router {
     router(Parts {
         executor: schema(Arc::clone(seen)),
         gate: Arc::new(TestGate),
+        documents,
         readiness: Arc::new(|| vec![Check::ok("store")]),
         config: config.clone(),
         shutdown: shutdown.clone(),
@@ -199,6 +223,7 @@ pub struct Server {
     pub seen: Arc<Seen>,
     pub shutdown: Shutdown,
     task: JoinHandle<Drained>,
+    _following: AbortOnDropHandle<()>,
 }
 
 impl Server {
@@ -206,10 +231,13 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (seen, shutdown) = (Arc::new(Seen::default()), Shutdown::new());
-        let router = app(&config, &seen, &shutdown);
+        let documents = Documents::load(&config).unwrap();
+        let _following = AbortOnDropHandle::new(tokio::spawn(documents.clone().follow()));
+        let router = app_with(&config, &seen, &shutdown, documents);
+        let tls = Tls::load(&config.tls).unwrap();
         let handle = shutdown.clone();
-        let task = tokio::spawn(async move { serve(listener, router, &config, &handle).await });
-        Self { address, seen, shutdown, task }
+        let task = tokio::spawn(async move { serve(listener, tls, router, &config, &handle).await });
+        Self { address, seen, shutdown, task, _following }
     }
 
     pub fn url(&self) -> String {
