@@ -7,7 +7,7 @@
 use super::{keys::Section, settings::KeyDoc};
 
 const HTTP: &str = include_str!("../../../http/src/config.rs");
-const LIMITS: &str = include_str!("../../../graphql/src/limits/config.rs");
+const LIMITS: &str = include_str!("../../../limits/src/config.rs");
 
 /// The mappings of those crates, by their path in the file.
 pub fn sections() -> Vec<Section> {

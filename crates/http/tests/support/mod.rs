@@ -6,6 +6,7 @@
     reason = "each test file uses a part of this, and a failure here is a failed test"
 )]
 
+pub mod http2;
 pub mod pki;
 pub mod raw;
 pub mod socket;
@@ -27,6 +28,7 @@ use http_api::{
     Check, Documents, Drained, Gate, HttpConfig, Parts, PeerCertificate, RequestContext, Shutdown, Tls,
     router, serve,
 };
+use limits::{Limits, LimitsConfig};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -51,6 +53,14 @@ impl Query {
     /// What the gate put into the request.
     async fn caller(&self, context: &Context<'_>) -> String {
         context.data_opt::<Caller>().map_or_else(String::new, |caller| caller.0.clone())
+    }
+
+    async fn node(&self) -> Node {
+        Node
+    }
+
+    async fn nodes(&self, limit: usize) -> Vec<Node> {
+        vec![Node; limit]
     }
 
     /// The certificate of the connection: who has signed it, and its length.
@@ -85,6 +95,21 @@ impl Query {
     async fn coded(&self) -> Option<async_graphql::Result<bool>> {
         let error = Error::new("east can't be reached");
         Some(Err(error.extend_with(|_, e| e.set("code", ErrorCode::ClusterUnavailable.as_str()))))
+    }
+}
+
+/// As deep as a document goes.
+#[derive(Clone)]
+pub struct Node;
+
+#[Object]
+impl Node {
+    async fn id(&self) -> i32 {
+        1
+    }
+
+    async fn child(&self) -> Self {
+        Self
     }
 }
 
@@ -157,8 +182,10 @@ pub fn schema(seen: Arc<Seen>) -> TestSchema {
     Schema::build(Query, Mutation, Events).data(seen).finish()
 }
 
-/// Admits everyone, by the name in the header `x-caller`, and refuses the name `mallory`.
-struct TestGate;
+/// Admits everyone within the limits, by the name in the header `x-caller`, and refuses the name `mallory`.
+struct TestGate {
+    limits: Limits,
+}
 
 impl Gate for TestGate {
     fn may_send_any_document(&self, context: &RequestContext) -> bool {
@@ -187,6 +214,8 @@ impl Gate for TestGate {
             return Err(vec![error]);
         }
         assert!(caller != "trapdoor", "a secret of the inside");
+        let mut request = request;
+        self.limits.admit(&mut request).map_err(|error| vec![error.into()])?;
         let request = match context.extensions.get::<PeerCertificate>() {
             Some(certificate) => request.data(certificate.clone()),
             None => request,
@@ -207,9 +236,11 @@ pub fn app(config: &HttpConfig, seen: &Arc<Seen>, shutdown: &Shutdown) -> Router
 }
 
 fn app_with(config: &HttpConfig, seen: &Arc<Seen>, shutdown: &Shutdown, documents: Documents) -> Router {
+    let executor = schema(Arc::clone(seen));
+    let limits = Limits::new(LimitsConfig::default(), &executor.sdl()).unwrap();
     router(Parts {
-        executor: schema(Arc::clone(seen)),
-        gate: Arc::new(TestGate),
+        executor,
+        gate: Arc::new(TestGate { limits }),
         documents,
         readiness: Arc::new(|| vec![Check::ok("store")]),
         config: config.clone(),

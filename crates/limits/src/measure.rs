@@ -24,11 +24,11 @@ use super::{
 
 /// Selection sets inside each other at most, where a fragment's count as well. It is the executor's own bound, which
 /// would be reported without a code; and it keeps the walk below within its stack.
-pub(super) const MAX_SETS: usize = 32;
+pub(crate) const MAX_SETS: usize = 32;
 
 /// The sums of a selection set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Measure {
+pub(crate) struct Measure {
     /// Fields inside each other.
     pub depth: usize,
     /// Selection sets inside each other.
@@ -67,7 +67,7 @@ impl Measure {
     }
 }
 
-pub(super) struct Walk<'a> {
+pub(crate) struct Walk<'a> {
     document: &'a ExecutableDocument,
     types: &'a TypeMap,
     config: &'a LimitsConfig,
