@@ -50,13 +50,10 @@ impl FromStr for HostPattern {
         }
         let (below, rest) = text.strip_prefix("*.").map_or((false, text), |rest| (true, rest));
         let authority = Authority::from_str(rest).map_err(|_| refuse())?;
-        let (name, port) = (plain(authority.host()), authority.port());
+        let (host, port) = parts(&authority).ok_or_else(refuse)?;
+        let name = plain(host);
         let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | ':');
-        if name.is_empty() || !name.chars().all(sound) || authority.as_str().contains('@') {
-            return Err(refuse());
-        }
-        let port = port.map(|port| port.as_str().parse().map_err(|_| refuse())).transpose()?;
-        if port.is_none() && !rest.ends_with(authority.host()) {
+        if name.is_empty() || !name.chars().all(sound) {
             return Err(refuse());
         }
         let name = if below { Name::Below(format!(".{name}")) } else { Name::Exactly(name) };
@@ -101,6 +98,19 @@ impl HostPattern {
     }
 }
 
+/// Host and port; `None` for anything else. The parser lets more through than the grammar: `[::1]evil`, `a:b`.
+fn parts(authority: &Authority) -> Option<(&str, Option<u16>)> {
+    let host = authority.host();
+    match authority.as_str().strip_prefix(host)? {
+        "" => Some((host, None)),
+        rest => {
+            let digits =
+                rest.strip_prefix(':').filter(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))?;
+            Some((host, Some(digits.parse().ok()?)))
+        }
+    }
+}
+
 /// In lower case, without the brackets of an IPv6 address, and without the dot that ends a full name.
 fn plain(host: &str) -> String {
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
@@ -116,9 +126,15 @@ pub(crate) struct Hosts {
 }
 
 impl Hosts {
-    fn check(&self, headers: &HeaderMap, uri: &Uri, arrived: Option<&Arrived>) -> Result<(), Failure> {
+    pub(crate) fn check(
+        &self,
+        headers: &HeaderMap,
+        uri: &Uri,
+        arrived: Option<&Arrived>,
+    ) -> Result<(), Failure> {
         let authority = authority(headers, uri)?;
-        let (name, port) = (plain(authority.host()), authority.port_u16());
+        let (host, port) = parts(&authority).filter(|(host, _)| !host.is_empty()).ok_or_else(unreadable)?;
+        let name = plain(host);
         let address = name.parse::<IpAddr>().ok().map(|address| address.to_canonical());
         let local = arrived.and_then(|arrived| arrived.local).map(|local| local.ip().to_canonical());
         let here = name == "localhost"
@@ -135,27 +151,28 @@ impl Hosts {
 /// What the client has called the server: `Host`, or the authority of HTTP/2 and of a request to a proxy. To give none,
 /// several, or two that differ is malformed (RFC 9112, 3.2; RFC 9113, 8.3.1).
 fn authority(headers: &HeaderMap, uri: &Uri) -> Result<Authority, Failure> {
-    let refuse = |message: &'static str| {
-        Failure::new(ErrorCode::HostNotAllowed, message).with_status(StatusCode::BAD_REQUEST)
-    };
     let mut given = headers.get_all(header::HOST).iter();
     let host = given.next().map(|host| Authority::try_from(host.as_bytes()));
     if given.next().is_some() {
-        return Err(refuse("the header host stands twice"));
+        return Err(malformed("the header host stands twice"));
     }
-    let authority = match (host, uri.authority()) {
+    match (host, uri.authority()) {
         (Some(Ok(host)), Some(authority)) if !host.as_str().eq_ignore_ascii_case(authority.as_str()) => {
-            return Err(refuse("the header host and the request's authority differ"));
+            Err(malformed("the header host and the request's authority differ"))
         }
-        (Some(Ok(host)), _) => host,
-        (Some(Err(_)), _) => return Err(refuse("the header host can't be read")),
-        (None, Some(authority)) => authority.clone(),
-        (None, None) => return Err(refuse("the header host is missing")),
-    };
-    if authority.host().is_empty() || authority.as_str().contains('@') {
-        return Err(refuse("the header host can't be read"));
+        (Some(Ok(host)), _) => Ok(host),
+        (Some(Err(_)), _) => Err(unreadable()),
+        (None, Some(authority)) => Ok(authority.clone()),
+        (None, None) => Err(malformed("the header host is missing")),
     }
-    Ok(authority)
+}
+
+fn malformed(message: &'static str) -> Failure {
+    Failure::new(ErrorCode::HostNotAllowed, message).with_status(StatusCode::BAD_REQUEST)
+}
+
+fn unreadable() -> Failure {
+    malformed("the header host can't be read")
 }
 
 /// The middleware.
@@ -241,6 +258,9 @@ mod tests {
             (&["localhost", "localhost"], "/graphql"),
             (&["localhost"], "http://evil.example/graphql"),
             (&["me@localhost"], "/graphql"),
+            (&["[::1]evil"], "/graphql"),
+            (&["localhost:x"], "/graphql"),
+            (&["localhost:99999"], "/graphql"),
         ] {
             assert_eq!(status(&["*"], hosts, uri), 400, "{hosts:?} {uri}");
         }

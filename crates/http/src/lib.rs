@@ -18,6 +18,8 @@ mod context;
 mod documents;
 mod failure;
 mod files;
+#[cfg(test)]
+mod fuzz;
 mod graphql;
 mod hardening;
 mod health;
@@ -31,6 +33,7 @@ mod router;
 mod serve;
 mod shutdown;
 mod tls;
+mod unread;
 mod websocket;
 
 pub use config::{

@@ -172,6 +172,23 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn the_version_is_clear_at_the_same_byte_however_they_come(
+            tail in "[ -~\r\n]{0,8}", kept in 0..=PREFACE.len(), cut in 0..30_usize,
+        ) {
+            let said = [&PREFACE[..kept], tail.as_bytes()].concat();
+            let opening = || Opening { matched: 0, deadline: Box::pin(sleep(SHORT)) };
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+            let _entered = runtime.enter();
+            let (first, second) = said.split_at(cut.min(said.len()));
+            let mut split = opening();
+            let over = split.is_over(first) || split.is_over(second);
+            proptest::prop_assert_eq!(over, opening().is_over(&said));
+            proptest::prop_assert_eq!(over, !PREFACE.starts_with(&said) || said.len() >= PREFACE.len());
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_write_that_nobody_takes_ends_and_one_that_is_taken_slowly_does_not() {
         let (mut near, far) = guarded(10);

@@ -122,6 +122,7 @@ fn builder(config: &HttpConfig) -> auto::Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .max_concurrent_streams(config.http2_max_streams)
         .max_header_list_size(u32::try_from(config.max_header_bytes).unwrap_or(u32::MAX))
+        .max_send_buf_size(MAX_SEND_BUFFER)
         .max_pending_accept_reset_streams(MAX_RESETS_UNSEEN)
         .max_local_error_reset_streams(MAX_RESETS_CAUSED)
         // A peer that vanished without a word is noticed, so that its streams don't hold slots for ever.
@@ -130,6 +131,8 @@ fn builder(config: &HttpConfig) -> auto::Builder<TokioExecutor> {
     builder
 }
 
+/// Bytes of an answer that wait for a stream of HTTP/2 at most, which the client decides on by its flow control.
+const MAX_SEND_BUFFER: usize = 64 * 1024;
 /// Fields of an HTTP/1.1 header at most; more get status 431. hyper's own default, written down since a test counts on it.
 const MAX_HEADERS: usize = 100;
 /// Streams that a client may open and reset before they were looked at ("rapid reset", CVE-2023-44487). One more ends the

@@ -79,7 +79,7 @@ impl Reference {
         }
     }
 
-    fn hash(&self) -> Option<Hash> {
+    pub(crate) fn hash(&self) -> Option<Hash> {
         match self {
             Self::Hash(text) => Hash::read(text),
             Self::Id(text) => Hash::read(text.strip_prefix("sha256:")?),

@@ -29,6 +29,10 @@ use crate::{
 };
 use close::Close;
 use connection::Connection;
+#[cfg(test)]
+pub(crate) use message::ClientMessage;
+#[cfg(test)]
+pub(crate) use session::{Session, Step};
 
 const SUBPROTOCOL: &str = "graphql-transport-ws";
 
