@@ -96,3 +96,13 @@ impl Method {
         }
     }
 }
+
+/// Which of the configured authorities have signed a client's certificate. The listener verifies a chain against those of
+/// clients and against those of the trusted proxy, each alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SignedBy {
+    /// Those of end users: the certificate says who is calling.
+    Clients,
+    /// Those of the trusted proxy: the certificate says that the proxy is calling for somebody.
+    Proxy,
+}

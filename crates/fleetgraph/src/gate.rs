@@ -23,6 +23,8 @@ pub struct Gate {
     pub registry: Registry,
     pub callers: Callers,
     pub quotas: Quotas,
+    /// Whose callers may send documents that aren't trusted.
+    pub exempt_groups: Vec<String>,
 }
 
 /// Who is let in.
@@ -77,6 +79,11 @@ impl http_api::Gate for Gate {
                 }
             }
         })
+    }
+
+    fn may_send_any_document(&self, context: &RequestContext) -> bool {
+        let groups = context.caller.iter().flat_map(|caller| caller.principal.groups.iter());
+        groups.into_iter().any(|group| self.exempt_groups.iter().any(|exempt| **exempt == **group))
     }
 
     fn admit(&self, context: &RequestContext, mut request: Request) -> Result<Request, Vec<ServerError>> {

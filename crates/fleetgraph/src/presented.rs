@@ -10,9 +10,9 @@
 
 use std::sync::Arc;
 
-use access::authn::{Denied, Presented};
+use access::authn::{ClientCertificate, Denied, Presented};
 use http::{HeaderMap, header};
-use http_api::RequestContext;
+use http_api::{PeerCertificate, RequestContext};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
@@ -31,9 +31,15 @@ pub fn presented(context: &RequestContext) -> Result<Presented, Denied> {
     };
     Ok(Presented {
         bearer: bearer.map(SecretString::from),
-        certificate: None,
+        certificate: context.extensions.get::<PeerCertificate>().map(certificate).transpose()?,
         headers: Arc::clone(&context.headers),
     })
+}
+
+/// What the connection's certificate says; the listener has verified its chain.
+fn certificate(peer: &PeerCertificate) -> Result<Arc<ClientCertificate>, Denied> {
+    let read = ClientCertificate::from_der(&peer.der, peer.signed_by);
+    read.map(Arc::new).map_err(|error| Denied::Invalid(error.to_string()))
 }
 
 fn of_headers(headers: &HeaderMap) -> Result<Option<String>, Denied> {

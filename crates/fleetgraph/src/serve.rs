@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use cluster_registry::Registry;
 use fleetgraph_core::{Kind, Scope};
 use graphql::{SchemaSettings, limits::Limits};
-use http_api::{Parts, Shutdown};
+use http_api::{Documents, Parts, Shutdown, Tls, TlsConfig};
 use kinds::{
     ClusterRole, ClusterRoleBinding, Namespace, Role, RoleBinding,
     custom::{CustomResources, ReferenceConfig, Wanted},
@@ -62,6 +62,8 @@ async fn serve(
     ready: impl FnOnce(SocketAddr) + Send + 'static,
 ) -> anyhow::Result<()> {
     let life = Lifecycle::default();
+    let tls = Tls::load(&tls(config)).context("TLS can't be served")?;
+    let documents = Documents::load(&config.http).context("the trusted documents can't be used")?;
     let http = bind("GraphQL", config.listen).await?;
     let address = http.local_addr()?;
     let metrics = bind("metrics", config.metrics_listen).await?;
@@ -80,7 +82,9 @@ async fn serve(
             registry: registry.clone(),
             callers: callers(config, &registry)?,
             quotas: Quotas::new(&config.quotas),
+            exempt_groups: config.http.trusted_documents.exempt_groups.clone(),
         }),
+        documents: documents.clone(),
         readiness: Arc::new(Readiness { life: life.clone(), registry: registry.clone() }),
         config: config.http.clone(),
         shutdown: shutdown.clone(),
@@ -91,9 +95,13 @@ async fn serve(
         let (bounds, shutdown) = (config.http.clone(), shutdown.clone());
         // It has stages of its own to end in, which `shutdown` begins.
         |_| async move {
-            http_api::serve(http, router, &bounds, &shutdown).await;
+            http_api::serve(http, tls, router, &bounds, &shutdown).await;
             Ok(())
         }
+    });
+    tasks.spawn("reader of trusted documents", |stop| async move {
+        stop.run_until_cancelled(documents.follow()).await;
+        Ok(())
     });
     tasks.spawn("metrics server", {
         let page = telemetry.prometheus();
@@ -143,6 +151,15 @@ async fn serve(
     }
     life.advance(Phase::Stopped);
     outcome
+}
+
+/// The listener verifies certificates against the authorities that authentication names.
+fn tls(config: &Config) -> TlsConfig {
+    TlsConfig {
+        client_ca_file: config.authentication.client_certificates.ca_file.clone(),
+        proxy_ca_file: config.authentication.trusted_proxy.ca_file.clone(),
+        ..config.http.tls.clone()
+    }
 }
 
 /// Who is let in, and what they may see.

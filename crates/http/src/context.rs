@@ -71,6 +71,12 @@ pub trait Gate: Send + Sync + 'static {
         Box::pin(async { Ok(None) })
     }
 
+    /// Whether this caller may send any document where only trusted ones are executed: a federation gateway, whose
+    /// operations are made for each request, or somebody who explores. Asked before [`Gate::admit`].
+    fn may_send_any_document(&self, _context: &RequestContext) -> bool {
+        false
+    }
+
     /// Lets a request through, with whatever its resolvers need in its data.
     ///
     /// # Errors

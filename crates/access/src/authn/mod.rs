@@ -22,7 +22,7 @@ mod review;
 
 use std::sync::Arc;
 
-pub use fleetgraph_core::{Identity, Method};
+pub use fleetgraph_core::{Identity, Method, SignedBy};
 use http::HeaderMap;
 use secrecy::SecretString;
 
@@ -42,16 +42,6 @@ pub struct Presented {
     /// The certificate that the connection was made with; the listener has verified its chain.
     pub certificate: Option<Arc<ClientCertificate>>,
     pub headers: Arc<HeaderMap>,
-}
-
-/// Which of the configured authorities have signed a client's certificate. The listener verifies a chain against those of
-/// clients and against those of the trusted proxy, each alone, and says here which it was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SignedBy {
-    /// Those of `client_certificates.ca_file`: the certificate says who is calling.
-    Clients,
-    /// Those of `trusted_proxy.ca_file`: the certificate says that the proxy is calling for somebody.
-    Proxy,
 }
 
 /// Why somebody isn't let in. The text is for operators: callers learn which of the three it is, and no more.

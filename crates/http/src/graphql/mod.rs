@@ -10,14 +10,14 @@
 //! A GET needs no custom header: it can't have effects, and without CORS headers no foreign page can read its answer.
 
 mod answer;
-mod body;
+pub(crate) mod body;
 mod execute;
 mod media;
 mod operation;
 mod params;
 mod sse;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use async_graphql::{Executor, parser::types::OperationType};
 use axum::{
@@ -30,9 +30,11 @@ use http::{HeaderMap, Method, Request, request::Parts};
 
 pub(crate) use answer::{Answer, coded, refusal};
 pub(crate) use execute::{execute, panic_text, panicked};
-pub(crate) use media::Media;
+pub(crate) use media::{Accepted, Media};
 pub(crate) use operation::Operation;
 pub(crate) use params::from_map;
+#[cfg(test)]
+pub(crate) use params::{from_body, from_uri};
 pub(crate) use sse::guarded;
 
 use crate::{
@@ -42,9 +44,8 @@ use crate::{
     failure::Failure,
     observe::OperationKind,
     request_id::RequestId,
-    websocket,
+    unread, websocket,
 };
-use media::Accepted;
 
 const METHODS: &str = "GET, POST";
 
@@ -91,7 +92,7 @@ async fn respond<E: Executor>(
     if accepted.prefers_stream {
         context.transport = Transport::Sse;
     }
-    let prepared = Operation::prepare(&*app.gate, &context, request);
+    let prepared = Operation::prepare(&*app.gate, &app.documents, &context, request);
     let kind = prepared.as_ref().ok().map(|operation| operation.kind);
     if kind == Some(OperationType::Mutation) && parts.method == Method::GET {
         return Err(Failure::method("POST", "a mutation needs a POST"));
@@ -109,7 +110,7 @@ async fn respond<E: Executor>(
                 Ok(operation) => execute(app, operation, id).await,
                 Err(errors) => async_graphql::Response::from_errors(errors),
             };
-            single(Answer::new(executed, id, &app.metrics), media)
+            single(Answer::new(executed, id, &app.metrics), media, app.config.write_timeout)
         };
     if let Some(kind) = kind {
         response.extensions_mut().insert(OperationKind(kind));
@@ -117,10 +118,10 @@ async fn respond<E: Executor>(
     Ok(response)
 }
 
-fn single(answer: Answer, media: Media) -> Response {
+fn single(answer: Answer, media: Media, taken_within: Duration) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = answer.status(media);
-    *response.body_mut() = Body::from(answer.body);
+    *response.body_mut() = unread::body(answer.body, taken_within);
     let headers = response.headers_mut();
     headers.extend(answer.headers);
     headers.insert(http::header::CONTENT_TYPE, media.content_type());

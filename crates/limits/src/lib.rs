@@ -11,6 +11,8 @@
 
 mod config;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod lexer;
 mod measure;
 #[cfg(test)]
