@@ -44,6 +44,11 @@ fuzz: ## Throw new cases at every parser of what outsiders send, for SECONDS=60 
 	  PROPTEST_CASES=20000 cargo test --quiet -p limits -p http-api --lib fuzz || exit 1; \
 	done
 
+oracle: ## Compare a million access decisions with real API servers, and whole answers in 20 worlds of rights (an hour).
+	@scripts/prepare --only compiler,toolchain,control-planes
+	@ACCESS_SEEDS=1000..1650 cargo test --workspace --test oracle -- --nocapture
+	@ORACLE_SEEDS=1000..1020 cargo test --workspace --test e2e -- --nocapture oracle::
+
 check: ## The quick part of `make test`: format, lints, and tests that start no control plane.
 	@cargo fmt --all --check
 	@cargo clippy --workspace --all-targets --quiet -- -D warnings

@@ -111,8 +111,8 @@ impl<'a> Check<'a> {
             }
         }
         self.custom_resources(config);
-        for fault in config.authentication.check() {
-            self.refuse(&format!("authentication.{}", fault.key), fault.message);
+        for (key, message) in config.authentication.check() {
+            self.refuse(&format!("authentication.{key}"), message);
         }
         if !config.authentication.is_configured() {
             for (key, address) in [("listen", config.listen), ("metrics_listen", config.metrics_listen)] {

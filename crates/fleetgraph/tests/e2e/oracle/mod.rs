@@ -195,6 +195,7 @@ async fn fill(plane: &ControlPlane) {
             json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } }).to_string();
         for object in fixture.objects.iter().filter(|object| object["metadata"]["namespace"] == "shop") {
             let there = format!("\"namespace\":{name:?}");
+            let object = unplaced(object.clone());
             write!(text, "\n---\n{}", object.to_string().replace("\"namespace\":\"shop\"", &there)).unwrap();
         }
         apply(plane, &text).await;
@@ -225,6 +226,19 @@ async fn fill(plane: &ControlPlane) {
     apply(plane, &widgets).await;
 }
 
+/// Without what only one object of a cluster can have.
+fn unplaced(mut object: Value) -> Value {
+    if let Some(spec) = object["spec"].as_object_mut().filter(|spec| spec.contains_key("ports")) {
+        for key in ["clusterIP", "clusterIPs", "healthCheckNodePort"] {
+            spec.remove(key);
+        }
+        for port in spec["ports"].as_array_mut().into_iter().flatten() {
+            port.as_object_mut().unwrap().remove("nodePort");
+        }
+    }
+    object
+}
+
 /// Applies it, again while something that it needs isn't there yet.
 async fn apply(plane: &ControlPlane, text: &str) {
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -246,7 +260,7 @@ async fn vocabulary(plane: &ControlPlane) -> Vocabulary {
         let name = |object: &Value| object["metadata"]["name"].as_str().unwrap().to_owned();
         names.extend(objects.values().map(name).filter(|name| !name.starts_with("system:")));
     }
-    let namespaces = ["shop", "bank", OPEN, "default", "kube-system", "leaving"].map(ToOwned::to_owned);
+    let namespaces = ["shop", "bank", OPEN, "default", "kube-system"].map(ToOwned::to_owned);
     Vocabulary { resources, namespaces: namespaces.to_vec(), names: names.into_iter().collect() }
 }
 
@@ -311,7 +325,7 @@ async fn whoever_may_see_a_part_of_a_cluster_is_answered_as_if_the_rest_did_not_
         compared += same_as_shadows(&oracle, &world, &sights, &keys).await;
         compared += singles(&oracle, &world, &sights, &keys).await;
     }
-    eprintln!("{compared} comparisons of objects, by {reviews} access reviews, in worlds {:?}", seeds());
+    eprintln!("{compared} answers compared, by {reviews} access reviews, in worlds {:?}", seeds());
     assert!(compared >= 20_000 || std::env::var("ORACLE_SEEDS").is_ok(), "{compared} are too few");
 }
 
@@ -359,7 +373,7 @@ async fn same_as_shadows(
         left.into_iter().filter(|field| !["_entities", "customResource"].contains(&field.as_str())).collect();
     assert!(left.is_empty(), "nobody asks for {left:?}: add them to oracle/documents.rs");
     let mut compared = 0;
-    for (number, (user, sight)) in sights.iter().enumerate() {
+    for (number, (user, _)) in sights.iter().enumerate() {
         let token = oracle.token(user);
         let here = oracle.ask(&token, &format!("{{ cluster(id: {CLUSTER:?}) {{ id }} }}"), json!({})).await;
         assert!(here["data"]["cluster"].is_object(), "everybody may see definitions: {here}");
@@ -370,19 +384,18 @@ async fn same_as_shadows(
                 let text = document.text.replace(CLUSTER, &id(number));
                 let theirs = client::answer(reference.http(), &text, json!({})).await;
                 let theirs = serde_json::from_str(&theirs.to_string().replace(&id(number), CLUSTER)).unwrap();
-                match differences(cleaned(ours, user, sight), cleaned(theirs, user, sight)) {
-                    // Each object of the cluster was either there or not.
-                    None => break compared += keys.len() / documents.len().max(1) + 1,
+                match differences(cleaned(ours), cleaned(theirs)) {
+                    None => break compared += 1,
                     // A lease is renewed, a probe has another time: what stays different is a fault.
                     Some(_) if Instant::now() < deadline => {
                         tokio::time::sleep(Duration::from_millis(200)).await
                     }
                     Some(difference) => panic!(
-                        "ORACLE_SEEDS={}..{}: {user:?} is not answered as if the rest did not exist: {difference}\n{}\n{:#?}",
+                        "ORACLE_SEEDS={}..{}: {user:?} is not answered as if the rest did not exist: {difference}\n{}\n{}",
                         world.seed,
                         world.seed + 1,
                         document.text,
-                        world.objects
+                        Value::from(world.objects.clone())
                     ),
                 }
             }
@@ -391,8 +404,14 @@ async fn same_as_shadows(
     compared
 }
 
-/// An answer without what differs from one request to the next.
-fn cleaned(mut answer: Value, _user: &User, _sight: &Sight) -> Value {
+/// An answer without what differs from one request to the next, and without the kinds of which there is nothing to see:
+/// of those that the caller has no rights to, there is no row.
+fn cleaned(mut answer: Value) -> Value {
+    for clusters in ["/data/cluster", "/data/clusters/0"] {
+        if let Some(Value::Array(rows)) = answer.pointer_mut(&format!("{clusters}/freshness")) {
+            rows.retain(|row| row["objects"] != 0);
+        }
+    }
     for error in answer["errors"].as_array_mut().into_iter().flatten() {
         if let Some(extensions) = error["extensions"].as_object_mut() {
             extensions.remove("requestId");
@@ -480,11 +499,11 @@ async fn singles(oracle: &Oracle, world: &World, sights: &[(&User, Sight)], keys
                     assert_eq!(
                         (single, entity),
                         (expected, expected),
-                        "ORACLE_SEEDS={}..{}: {key:?} of {user:?}: {}\n{:#?}",
+                        "ORACLE_SEEDS={}..{}: {key:?} of {user:?}: {}\n{}",
                         world.seed,
                         world.seed + 1,
                         answer["errors"],
-                        world.objects,
+                        Value::from(world.objects.clone()),
                     );
                     compared += 2;
                 }
