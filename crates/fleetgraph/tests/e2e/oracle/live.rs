@@ -49,7 +49,7 @@ async fn whoever_may_watch_an_object_is_told_of_its_changes_and_nobody_else() {
             let mut streams = Vec::new();
             for (user, sight) in &sights {
                 let token = oracle.token(user);
-                let fields = "{ kind resource { id } }";
+                let fields = "{ resource { id } }";
                 for (field, arguments) in [
                     (root.as_str(), format!("cluster: {CLUSTER:?}")),
                     ("resourceEvents", format!("cluster: {CLUSTER:?}, resourceType: {plural:?}")),
