@@ -58,7 +58,8 @@ impl FromStr for HostPattern {
         let (host, port) = parts(&authority).ok_or_else(refuse)?;
         let name = plain(host);
         let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | ':');
-        if name.split('.').any(str::is_empty) || !name.chars().all(sound) {
+        let of_an_address = below && host.starts_with('[');
+        if of_an_address || name.split('.').any(str::is_empty) || !name.chars().all(sound) {
             return Err(refuse());
         }
         let name = if below { Name::Below(format!(".{name}")) } else { Name::Exactly(name) };
@@ -245,9 +246,18 @@ mod tests {
 
     #[test]
     fn a_pattern_that_means_nothing_is_refused_and_others_read_back() {
-        for text in
-            ["", "https://fleet.example", "a b", "*.", "a@b", "*.*.example", "fleet.example:x", "a/b", ".."]
-        {
+        for text in [
+            "",
+            "https://fleet.example",
+            "a b",
+            "*.",
+            "a@b",
+            "*.*.example",
+            "*.[::1]",
+            "fleet.example:x",
+            "a/b",
+            "..",
+        ] {
             assert!(text.parse::<HostPattern>().is_err(), "{text}");
         }
         for text in ["fleet.example", "fleet.example:8443", "*.example", "[2001:db8::1]:80", "10.0.0.1", "*"]
