@@ -9,7 +9,12 @@
 //! A probe is answered by any address, since kubelets and load balancers ask by those that they know; a page's name is no
 //! address, so the rule holds.
 
-use std::{fmt, net::IpAddr, str::FromStr, sync::Arc};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+    str::FromStr,
+    sync::Arc,
+};
 
 use axum::{body::Body, extract::State, middleware::Next, response::Response};
 use fleetgraph_core::ErrorCode;
@@ -53,7 +58,8 @@ impl FromStr for HostPattern {
         let (host, port) = parts(&authority).ok_or_else(refuse)?;
         let name = plain(host);
         let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | ':');
-        if name.is_empty() || !name.chars().all(sound) {
+        let of_an_address = below && host.starts_with('[');
+        if of_an_address || name.split('.').any(str::is_empty) || !name.chars().all(sound) {
             return Err(refuse());
         }
         let name = if below { Name::Below(format!(".{name}")) } else { Name::Exactly(name) };
@@ -98,9 +104,12 @@ impl HostPattern {
     }
 }
 
-/// Host and port; `None` for anything else. The parser lets more through than the grammar: `[::1]evil`, `a:b`.
+/// Host and port; `None` for anything else. The parser lets more through than the grammar: `[::1]evil`, `[localhost]`, `a:b`.
 fn parts(authority: &Authority) -> Option<(&str, Option<u16>)> {
     let host = authority.host();
+    if let Some(inner) = host.strip_prefix('[') {
+        inner.strip_suffix(']')?.parse::<Ipv6Addr>().ok()?;
+    }
     match authority.as_str().strip_prefix(host)? {
         "" => Some((host, None)),
         rest => {
@@ -237,8 +246,18 @@ mod tests {
 
     #[test]
     fn a_pattern_that_means_nothing_is_refused_and_others_read_back() {
-        for text in ["", "https://fleet.example", "a b", "*.", "a@b", "*.*.example", "fleet.example:x", "a/b"]
-        {
+        for text in [
+            "",
+            "https://fleet.example",
+            "a b",
+            "*.",
+            "a@b",
+            "*.*.example",
+            "*.[::1]",
+            "fleet.example:x",
+            "a/b",
+            "..",
+        ] {
             assert!(text.parse::<HostPattern>().is_err(), "{text}");
         }
         for text in ["fleet.example", "fleet.example:8443", "*.example", "[2001:db8::1]:80", "10.0.0.1", "*"]
@@ -259,6 +278,7 @@ mod tests {
             (&["localhost"], "http://evil.example/graphql"),
             (&["me@localhost"], "/graphql"),
             (&["[::1]evil"], "/graphql"),
+            (&["[localhost]"], "/graphql"),
             (&["localhost:x"], "/graphql"),
             (&["localhost:99999"], "/graphql"),
         ] {

@@ -6,9 +6,10 @@
 //! [`Readiness`], and a [`Shutdown`] that begins the drain.
 //!
 //! ```text
-//!   serve ─▶ router ─▶ observe ─▶ graphql::handle ─┬▶ Gate ─▶ Executor::execute          (HTTP)
-//!   accept   routes    id, span,   method, media    ├▶ Gate ─▶ Executor::execute_stream   (SSE)
-//!   loop               metrics     type, body       └▶ websocket ─▶ Gate ─▶ …             (WebSocket)
+//!   serve ─▶ connection ─▶ router ─▶ observe ─▶ hosts, origins ─▶ graphql::handle ─┬▶ Executor::execute         (HTTP)
+//!   accept   room, TLS,    routes    id, span,   who may ask       method, media    ├▶ Executor::execute_stream  (SSE)
+//!   loop     HTTP                    metrics     from where        type, body       └▶ websocket ─▶ …            (WebSocket)
+//!                                                                                  documents, then the Gate, before each
 //! ```
 
 mod app;

@@ -218,7 +218,7 @@ fn bounds() -> HttpConfig {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_attack_is_refused_with_its_code_while_others_are_answered() {
-    let server = Server::start(bounds()).await;
+    let server = Server::start_with(bounds(), false).await;
     let mut bystander = Socket::acknowledged(&server).await;
     let mut serial = 0;
     for (name, refused_by, wanted, means) in ATTACKS {

@@ -127,6 +127,8 @@ async fn both_versions_of_http_are_negotiated_and_answered() {
         let client = Client::builder(TokioExecutor::new()).build::<_, Full<bytes::Bytes>>(connector);
         let request = http::Request::post(format!("https://localhost:{}/graphql", server.address.port()))
             .header("content-type", "application/json")
+            // That of our own page: HTTP/2 has no header `host` to compare it with.
+            .header("origin", format!("https://localhost:{}", server.address.port()))
             .body(Full::from(r#"{"query":"{ hello }"}"#))
             .unwrap();
         let answer = within("an answer", client.request(request)).await.unwrap();

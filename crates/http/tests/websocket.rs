@@ -5,8 +5,13 @@ mod support;
 use std::{sync::atomic::Ordering, time::Duration};
 
 use futures::{SinkExt, StreamExt};
+use http_api::HttpConfig;
 use serde_json::{Value, json};
 use support::{Server, config, socket::Socket, until, within};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 use tokio_tungstenite::tungstenite::Message;
 
 #[tokio::test]
@@ -178,4 +183,28 @@ async fn a_client_that_ignores_the_close_frame_does_not_hold_up_the_drain() {
     socket.0.send(Message::text(r#"{"type":"pong"}"#)).await.unwrap();
     assert_eq!(server.stop().await.dropped, 0);
     drop(socket);
+}
+
+#[tokio::test]
+async fn a_socket_counts_among_the_connections_of_its_address_for_as_long_as_it_is_open() {
+    let server = Server::start(HttpConfig { max_connections_per_peer: 1, ..config() }).await;
+    let mut socket = Socket::acknowledged(&server).await;
+    let refused = || async {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let _ =
+            stream.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
+        let mut answer = String::new();
+        let _ = within("the end", stream.read_to_string(&mut answer)).await;
+        answer.is_empty()
+    };
+    assert!(refused().await, "a second connection was let in beside the socket");
+    socket.subscribe("1", "{ hello }").await;
+    assert_eq!(socket.hear().await["payload"]["data"]["hello"], "world");
+    drop(socket);
+    within("room for another", async {
+        while refused().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
 }

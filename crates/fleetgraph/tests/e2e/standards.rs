@@ -30,7 +30,8 @@ async fn node(project: &str, script: &str, bed: &Bed, more: &[&str]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_program_passes_the_field_s_own_judges() {
-    let bed = Bed::start(&["judged-a", "judged-b"]).await;
+    // The audits ask for the schema.
+    let bed = Bed::with(&["judged-a", "judged-b"], "limits: { introspection: true }\n").await;
     for cluster in ["judged-a", "judged-b"] {
         let plane = bed.plane(cluster);
         plane.kubectl(&["create", "deployment", "web", "--image=nginx:1.27", "--replicas=1"]).await.unwrap();

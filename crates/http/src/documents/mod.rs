@@ -195,7 +195,7 @@ impl Documents {
             request.query = document.to_string();
             return Ok(Resolved { request, keep: None });
         }
-        let kept = reference.hash().filter(|_| !only).and_then(|hash| self.persisted.get(hash));
+        let kept = reference.hash().and_then(|hash| self.persisted.get(hash));
         if kept.is_none() && !only {
             return Err(self.unknown());
         }

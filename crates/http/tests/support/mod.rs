@@ -268,12 +268,20 @@ pub fn config() -> HttpConfig {
 }
 
 pub fn app(config: &HttpConfig, seen: &Arc<Seen>, shutdown: &Shutdown) -> Router {
-    app_with(config, seen, shutdown, Documents::load(config).unwrap())
+    app_with(config, seen, shutdown, Documents::load(config).unwrap(), true)
 }
 
-fn app_with(config: &HttpConfig, seen: &Arc<Seen>, shutdown: &Shutdown, documents: Documents) -> Router {
+fn app_with(
+    config: &HttpConfig,
+    seen: &Arc<Seen>,
+    shutdown: &Shutdown,
+    documents: Documents,
+    introspection: bool,
+) -> Router {
     let executor = schema(Arc::clone(seen));
-    let limits = Limits::new(LimitsConfig::default(), &executor.sdl()).unwrap();
+    // What judges the transports asks for the schema.
+    let limits = LimitsConfig { introspection, ..LimitsConfig::default() };
+    let limits = Limits::new(limits, &executor.sdl()).unwrap();
     router(Parts {
         executor,
         gate: Arc::new(TestGate { seen: Arc::clone(seen), limits }),
@@ -295,12 +303,17 @@ pub struct Server {
 
 impl Server {
     pub async fn start(config: HttpConfig) -> Self {
+        Self::start_with(config, true).await
+    }
+
+    /// With or without introspection.
+    pub async fn start_with(config: HttpConfig, introspection: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (seen, shutdown) = (Arc::new(Seen::default()), Shutdown::new());
         let documents = Documents::load(&config).unwrap();
         let _following = AbortOnDropHandle::new(tokio::spawn(documents.clone().follow()));
-        let router = app_with(&config, &seen, &shutdown, documents);
+        let router = app_with(&config, &seen, &shutdown, documents, introspection);
         let tls = Tls::load(&config.tls).unwrap();
         let handle = shutdown.clone();
         let task = tokio::spawn(async move { serve(listener, tls, router, &config, &handle).await });
