@@ -12,6 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("cluster-registry", &["fleetgraph-core"]),
     ("kinds", &["fleetgraph-core", "cluster-registry"]),
     ("access", &["fleetgraph-core", "cluster-registry", "kinds"]),
+    ("catalog", &["fleetgraph-core"]),
     ("graphql", &["fleetgraph-core", "cluster-registry", "kinds"]),
     ("http-api", &["fleetgraph-core", "graphql"]),
     ("fleetgraph", &["fleetgraph-core", "cluster-registry", "kinds", "graphql", "http-api", "simcluster"]),

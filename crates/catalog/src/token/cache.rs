@@ -1,0 +1,285 @@
+//! Verified tokens in memory, so that a request costs no question to the database.
+//!
+//! ```text
+//!   verify ──▶ Known { tokens, unknown ids, counter, confirmed }   (one pointer, no lock)
+//!     │ miss       ▲ swapped
+//!     ▼            │
+//!   Catalog     TokenRefresher: twice a second, "which tokens changed after counter 41?" drops them from Known
+//! ```
+//!
+//! - A revocation by another process is obeyed after one period of the refresher: the question is one for all tokens.
+//! - A row that was read before a change but arrives after it must not be kept. So whoever misses notes the generation
+//!   first, and the answer enters the cache only if nothing was dropped since.
+//! - The cache is trusted only while the refresher hears from the catalog. After `trust_for` without a word, each
+//!   request asks the database itself, and is refused if that doesn't answer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use fleetgraph_core::Timestamp;
+use secrecy::SecretString;
+use tokio::sync::Semaphore;
+
+use super::{PlainToken, Stored, TokenId, Verdict};
+use crate::{Catalog, CatalogError};
+
+/// Bounds of a [`TokenCache`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CacheSettings {
+    /// Tokens that are kept. Beyond that, any one makes room.
+    pub tokens: usize,
+    /// Ids that are remembered as unknown. Beyond that, all are forgotten: whoever makes up ids gains nothing by it.
+    pub unknown: usize,
+    /// Questions to the database at the same time. More wait.
+    pub misses: usize,
+    /// How often changes are asked for.
+    pub period: Duration,
+    /// How long the cache is trusted while the catalog doesn't answer.
+    pub trust_for: Duration,
+    /// How far apart two uses of a token are that are both written down.
+    pub note_use_every: Duration,
+}
+
+impl Default for CacheSettings {
+    fn default() -> Self {
+        Self {
+            tokens: 10_000,
+            unknown: 10_000,
+            misses: 16,
+            period: Duration::from_millis(500),
+            trust_for: Duration::from_secs(30),
+            note_use_every: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Changes that are read at once. After a pause with more, the next question follows at once.
+const CHANGES_AT_ONCE: usize = 1000;
+
+/// Answers what the catalog would, from memory where it can. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct TokenCache {
+    shared: Arc<Shared>,
+}
+
+/// Keeps a [`TokenCache`] true. Whoever makes the cache runs this as a task, and ends with it.
+#[derive(Debug)]
+pub struct TokenRefresher {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    catalog: Catalog,
+    settings: CacheSettings,
+    known: ArcSwap<Known>,
+    misses: Semaphore,
+}
+
+#[derive(Debug, Clone)]
+struct Known {
+    tokens: imbl::HashMap<TokenId, Arc<Entry>>,
+    unknown: imbl::HashSet<TokenId>,
+    /// The last change that this follows.
+    counter: i64,
+    /// Counts the times that something was dropped.
+    generation: u64,
+    /// When the last question was asked that the catalog answered.
+    confirmed: Instant,
+}
+
+#[derive(Debug)]
+struct Entry {
+    stored: Stored,
+    /// Microseconds, as of a [`Timestamp`]; [`NEVER`] if it wasn't used yet.
+    used: AtomicI64,
+    noted: AtomicI64,
+}
+
+const NEVER: i64 = i64::MIN;
+
+impl TokenCache {
+    /// A cache, empty, and the task that keeps it true.
+    ///
+    /// # Errors
+    /// When the database doesn't answer.
+    pub async fn new(
+        catalog: Catalog,
+        settings: CacheSettings,
+    ) -> Result<(Self, TokenRefresher), CatalogError> {
+        let confirmed = Instant::now();
+        let counter = catalog.changes().await?.tokens;
+        let known = Known {
+            tokens: imbl::HashMap::new(),
+            unknown: imbl::HashSet::new(),
+            counter,
+            generation: 0,
+            confirmed,
+        };
+        let misses = Semaphore::new(settings.misses);
+        let shared = Arc::new(Shared { catalog, settings, known: ArcSwap::from_pointee(known), misses });
+        Ok((Self { shared: Arc::clone(&shared) }, TokenRefresher { shared }))
+    }
+
+    /// Judges a presented token.
+    ///
+    /// # Errors
+    /// When the answer isn't known, or no longer to be trusted, and the database doesn't answer.
+    pub async fn verify(&self, presented: &SecretString) -> Result<Verdict, CatalogError> {
+        let Some(plain) = PlainToken::parse(presented) else { return Ok(Verdict::Malformed) };
+        let known = self.shared.known.load();
+        if known.confirmed.elapsed() <= self.shared.settings.trust_for {
+            if let Some(entry) = known.tokens.get(plain.id()) {
+                return Ok(entry.judge(&plain));
+            }
+            if known.unknown.contains(plain.id()) {
+                return Ok(Verdict::Unknown);
+            }
+        }
+        let generation = known.generation;
+        drop(known);
+        let stored = self.read(plain.id()).await?;
+        let entry = stored.map(|stored| Arc::new(Entry::new(stored)));
+        let verdict = entry.as_ref().map_or(Verdict::Unknown, |entry| entry.judge(&plain));
+        self.shared.keep(plain.id(), entry.as_ref(), generation);
+        Ok(verdict)
+    }
+
+    async fn read(&self, id: &TokenId) -> Result<Option<Stored>, CatalogError> {
+        let catalog = &self.shared.catalog;
+        let turn =
+            catalog.within(async { self.shared.misses.acquire().await.map_err(|_| CatalogError::Closed) });
+        let _turn = turn.await?;
+        catalog.stored_token(id).await
+    }
+}
+
+impl Entry {
+    fn new(stored: Stored) -> Self {
+        let noted = stored.token.last_used_at.map_or(NEVER, Timestamp::micros);
+        Self { stored, used: AtomicI64::new(noted), noted: AtomicI64::new(noted) }
+    }
+
+    fn judge(&self, plain: &PlainToken) -> Verdict {
+        let now = Timestamp::now();
+        let verdict = self.stored.judge(plain, now);
+        if matches!(verdict, Verdict::Valid(_)) {
+            self.used.fetch_max(now.micros(), Ordering::Relaxed);
+        }
+        verdict
+    }
+
+    /// The last use, if it isn't written down and lies further from the one that is than `apart`.
+    fn to_note(&self, apart: Duration) -> Option<Timestamp> {
+        let used = self.used.load(Ordering::Relaxed);
+        let noted = self.noted.load(Ordering::Relaxed);
+        let far = Timestamp::from_micros(noted).until(Timestamp::from_micros(used)) >= apart;
+        (used != noted && (noted == NEVER || far)).then(|| Timestamp::from_micros(used))
+    }
+}
+
+impl Shared {
+    fn keep(&self, id: &TokenId, entry: Option<&Arc<Entry>>, generation: u64) {
+        self.known.rcu(|known| {
+            if known.generation != generation {
+                return Arc::clone(known);
+            }
+            let mut next = Known::clone(known);
+            match entry {
+                Some(entry) => {
+                    if next.tokens.len() >= self.settings.tokens {
+                        let any = next.tokens.keys().next().cloned();
+                        any.inspect(|any| drop(next.tokens.remove(any)));
+                    }
+                    next.tokens.insert(id.clone(), Arc::clone(entry));
+                }
+                None => {
+                    if next.unknown.len() >= self.settings.unknown {
+                        next.unknown.clear();
+                    }
+                    next.unknown.insert(id.clone());
+                }
+            }
+            Arc::new(next)
+        });
+    }
+
+    /// Drops what changed. Whether the catalog has more to tell is in the answer.
+    async fn refresh(&self) -> Result<bool, CatalogError> {
+        let asked = Instant::now();
+        let counter = self.known.load().counter;
+        let changed = self.catalog.tokens_changed_after(counter, CHANGES_AT_ONCE).await?;
+        let more = changed.len() == CHANGES_AT_ONCE;
+        self.known.rcu(|known| {
+            let mut next = Known::clone(known);
+            for (id, counter) in &changed {
+                next.tokens.remove(id);
+                next.unknown.remove(id);
+                next.counter = next.counter.max(*counter);
+            }
+            if !changed.is_empty() {
+                next.generation += 1;
+            }
+            if !more {
+                next.confirmed = asked;
+            }
+            Arc::new(next)
+        });
+        Ok(more)
+    }
+
+    async fn note_uses(&self, apart: Duration) {
+        let entries: Vec<_> = self.known.load().tokens.values().map(Arc::clone).collect();
+        let mut due: Vec<_> =
+            entries.iter().filter_map(|entry| entry.to_note(apart).map(|at| (entry, at))).collect();
+        // In one order everywhere, so that two processes don't wait for each other's rows.
+        due.sort_by(|(a, _), (b, _)| a.stored.token.id.cmp(&b.stored.token.id));
+        let uses: Vec<_> = due.iter().map(|(entry, at)| (entry.stored.token.id.clone(), *at)).collect();
+        if uses.is_empty() {
+            return;
+        }
+        match self.catalog.tokens_used(&uses).await {
+            Ok(()) => {
+                for (entry, at) in due {
+                    entry.noted.store(at.micros(), Ordering::Relaxed);
+                }
+            }
+            Err(error) => tracing::warn!(%error, "uses of API tokens are not written down yet"),
+        }
+    }
+}
+
+impl TokenRefresher {
+    /// Runs until `stop`, then writes down the last uses.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let mut ticks = tokio::time::interval(self.shared.settings.period);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut failing = false;
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => break,
+                _ = ticks.tick() => {}
+            }
+            match self.shared.refresh().await {
+                Ok(more) => {
+                    if std::mem::take(&mut failing) {
+                        tracing::info!("API tokens are checked against the catalog again");
+                    }
+                    if more {
+                        ticks.reset_immediately();
+                    }
+                    self.shared.note_uses(self.shared.settings.note_use_every).await;
+                }
+                Err(error) if !std::mem::replace(&mut failing, true) => {
+                    tracing::warn!(%error, trusted_for = ?self.shared.settings.trust_for,
+                        "the catalog doesn't say which API tokens changed; cached ones are trusted for a while");
+                }
+                Err(_) => {}
+            }
+        }
+        self.shared.note_uses(Duration::ZERO).await;
+    }
+}
