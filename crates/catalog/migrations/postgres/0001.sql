@@ -95,11 +95,11 @@ CREATE INDEX audit_by_cluster ON audit (cluster, seq);
 CREATE INDEX audit_by_tenant ON audit (tenant, seq);
 
 CREATE TABLE audit_head (
-    only BIGINT NOT NULL PRIMARY KEY CHECK (only = 1),
+    id   BIGINT NOT NULL PRIMARY KEY CHECK (id = 1),
     seq  BIGINT NOT NULL,
     hash BYTEA NOT NULL
 );
-INSERT INTO audit_head (only, seq, hash) VALUES (1, 0, decode(repeat('00', 32), 'hex'));
+INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, decode(repeat('00', 32), 'hex'));
 
 CREATE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'the audit trail is append-only'; END $$;
@@ -108,7 +108,7 @@ FOR EACH ROW EXECUTE FUNCTION audit_is_append_only();
 CREATE TRIGGER audit_is_not_emptied BEFORE TRUNCATE ON audit
 FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only();
 CREATE TRIGGER audit_head_goes_forward BEFORE UPDATE ON audit_head
-FOR EACH ROW WHEN (NEW.seq <= OLD.seq OR NEW.only <> OLD.only) EXECUTE FUNCTION audit_is_append_only();
+FOR EACH ROW WHEN (NEW.seq <= OLD.seq OR NEW.id <> OLD.id) EXECUTE FUNCTION audit_is_append_only();
 CREATE TRIGGER audit_head_is_not_removed BEFORE DELETE ON audit_head
 FOR EACH ROW EXECUTE FUNCTION audit_is_append_only();
 CREATE TRIGGER audit_head_is_not_emptied BEFORE TRUNCATE ON audit_head

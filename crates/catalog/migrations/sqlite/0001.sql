@@ -95,11 +95,11 @@ CREATE INDEX audit_by_cluster ON audit (cluster, seq);
 CREATE INDEX audit_by_tenant ON audit (tenant, seq);
 
 CREATE TABLE audit_head (
-    only INTEGER NOT NULL PRIMARY KEY CHECK (only = 1),
+    id   INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
     seq  INTEGER NOT NULL,
     hash BLOB NOT NULL
 ) STRICT;
-INSERT INTO audit_head (only, seq, hash) VALUES (1, 0, zeroblob(32));
+INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, zeroblob(32));
 
 CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
 BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
@@ -110,7 +110,7 @@ CREATE TRIGGER audit_is_not_replaced BEFORE INSERT ON audit
 WHEN NEW.seq <= (SELECT max(seq) FROM audit)
 BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
 CREATE TRIGGER audit_head_goes_forward BEFORE UPDATE ON audit_head
-WHEN NEW.seq <= OLD.seq OR NEW.only <> OLD.only
+WHEN NEW.seq <= OLD.seq OR NEW.id <> OLD.id
 BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
 CREATE TRIGGER audit_head_is_not_removed BEFORE DELETE ON audit_head
 BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;

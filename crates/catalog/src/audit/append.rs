@@ -34,7 +34,7 @@ impl Catalog {
             }
             insert(&mut tx, rows).await?;
             tx.execute(
-                "UPDATE audit_head SET seq = $1, hash = $2 WHERE only = 1",
+                "UPDATE audit_head SET seq = $1, hash = $2 WHERE id = 1",
                 values![head.seq, head.hash.as_slice()],
             )
             .await?;

@@ -13,8 +13,8 @@
 //! - The cache is trusted only while the refresher hears from the catalog. After `trust_for` without a word, each
 //!   request asks the database itself, and is refused if that doesn't answer.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -75,6 +75,9 @@ struct Shared {
     catalog: Catalog,
     settings: CacheSettings,
     known: ArcSwap<Known>,
+    /// Dropped from `known` with a use that wasn't written down yet. At most as many as the cache may hold: beyond that,
+    /// uses are forgotten.
+    dropped: Mutex<Vec<Arc<Entry>>>,
     misses: Semaphore,
 }
 
@@ -119,7 +122,8 @@ impl TokenCache {
             confirmed,
         };
         let misses = Semaphore::new(settings.misses);
-        let shared = Arc::new(Shared { catalog, settings, known: ArcSwap::from_pointee(known), misses });
+        let (known, dropped) = (ArcSwap::from_pointee(known), Mutex::default());
+        let shared = Arc::new(Shared { catalog, settings, known, dropped, misses });
         Ok((Self { shared: Arc::clone(&shared) }, TokenRefresher { shared }))
     }
 
@@ -145,6 +149,13 @@ impl TokenCache {
         let verdict = entry.as_ref().map_or(Verdict::Unknown, |entry| entry.judge(&plain));
         self.shared.keep(plain.id(), entry.as_ref(), generation);
         Ok(verdict)
+    }
+
+    /// How many tokens, and how many unknown ids, are held: for metrics.
+    #[must_use]
+    pub fn held(&self) -> (usize, usize) {
+        let known = self.shared.known.load();
+        (known.tokens.len(), known.unknown.len())
     }
 
     async fn read(&self, id: &TokenId) -> Result<Option<Stored>, CatalogError> {
@@ -182,7 +193,9 @@ impl Entry {
 
 impl Shared {
     fn keep(&self, id: &TokenId, entry: Option<&Arc<Entry>>, generation: u64) {
+        let mut dropped = None;
         self.known.rcu(|known| {
+            dropped = None;
             if known.generation != generation {
                 return Arc::clone(known);
             }
@@ -191,7 +204,7 @@ impl Shared {
                 Some(entry) => {
                     if next.tokens.len() >= self.settings.tokens {
                         let any = next.tokens.keys().next().cloned();
-                        any.inspect(|any| drop(next.tokens.remove(any)));
+                        dropped = any.and_then(|any| next.tokens.remove(&any));
                     }
                     next.tokens.insert(id.clone(), Arc::clone(entry));
                 }
@@ -204,6 +217,7 @@ impl Shared {
             }
             Arc::new(next)
         });
+        self.remember_uses(dropped.into_iter().collect());
     }
 
     /// Drops what changed. Whether the catalog has more to tell is in the answer.
@@ -212,10 +226,12 @@ impl Shared {
         let counter = self.known.load().counter;
         let changed = self.catalog.tokens_changed_after(counter, CHANGES_AT_ONCE).await?;
         let more = changed.len() == CHANGES_AT_ONCE;
+        let mut dropped = Vec::new();
         self.known.rcu(|known| {
+            dropped.clear();
             let mut next = Known::clone(known);
             for (id, counter) in &changed {
-                next.tokens.remove(id);
+                dropped.extend(next.tokens.remove(id));
                 next.unknown.remove(id);
                 next.counter = next.counter.max(*counter);
             }
@@ -227,11 +243,19 @@ impl Shared {
             }
             Arc::new(next)
         });
+        self.remember_uses(dropped);
         Ok(more)
     }
 
+    fn remember_uses(&self, dropped: Vec<Arc<Entry>>) {
+        let mut all = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+        let places = self.settings.tokens.saturating_sub(all.len());
+        all.extend(dropped.into_iter().filter(|entry| entry.to_note(Duration::ZERO).is_some()).take(places));
+    }
+
     async fn note_uses(&self, apart: Duration) {
-        let entries: Vec<_> = self.known.load().tokens.values().map(Arc::clone).collect();
+        let mut entries = std::mem::take(&mut *self.dropped.lock().unwrap_or_else(PoisonError::into_inner));
+        entries.extend(self.known.load().tokens.values().map(Arc::clone));
         let mut due: Vec<_> =
             entries.iter().filter_map(|entry| entry.to_note(apart).map(|at| (entry, at))).collect();
         // In one order everywhere, so that two processes don't wait for each other's rows.
