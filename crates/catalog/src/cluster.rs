@@ -150,6 +150,7 @@ impl Catalog {
     /// # Errors
     /// When the database doesn't answer.
     pub async fn clusters(&self, tenant: Option<&str>) -> Result<Vec<ClusterRecord>, CatalogError> {
+        storable("the name of a tenant", tenant.unwrap_or_default())?;
         let rows = self.within(async {
             match tenant {
                 None => self.db().rows(select!("ORDER BY id"), vec![]).await,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use fleetgraph_core::Timestamp;
 use sqlx::AssertSqlSafe;
 
-use super::record::{AuditEntry, Outcome, TEXTS};
+use super::record::{AuditEntry, Outcome, TEXTS, clean};
 use crate::db::Value;
 use crate::{Catalog, CatalogError};
 
@@ -44,6 +44,11 @@ impl Catalog {
     }
 }
 
+/// What is looked for, as it would stand in the trail.
+fn text(text: &str) -> Value {
+    Value::from(clean(text))
+}
+
 fn condition(filter: &AuditFilter, before: Option<i64>) -> (String, Vec<Value>) {
     let mut values = Vec::new();
     let mut place = |value: Value| {
@@ -57,15 +62,15 @@ fn condition(filter: &AuditFilter, before: Option<i64>) -> (String, Vec<Value>) 
     compared("seq", "<", before.map(Value::from));
     compared("at", ">=", filter.from.map(Value::from));
     compared("at", "<", filter.to.map(Value::from));
-    compared("user_name", "=", filter.user.as_deref().map(Value::from));
-    compared("action", "=", filter.action.as_deref().map(Value::from));
-    compared("cluster", "=", filter.cluster.as_deref().map(Value::from));
+    compared("user_name", "=", filter.user.as_deref().map(text));
+    compared("action", "=", filter.action.as_deref().map(text));
+    compared("cluster", "=", filter.cluster.as_deref().map(text));
     compared("outcome", "=", filter.outcome.map(|outcome| Value::from(outcome.as_str())));
     match &filter.tenants {
         None => {}
         Some(none) if none.is_empty() => all.push("1 = 0".to_owned()),
         Some(tenants) => {
-            let places: Vec<_> = tenants.iter().map(|tenant| place(Value::from(tenant.as_str()))).collect();
+            let places: Vec<_> = tenants.iter().map(|tenant| place(text(tenant))).collect();
             all.push(format!("tenant IN ({})", places.join(", ")));
         }
     }

@@ -90,9 +90,13 @@ pub(super) const TEXTS: [&str; 13] = [
     "details",
 ];
 
+/// A text as it stands in the trail.
+pub(super) fn clean(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
 impl Columns {
     pub(super) fn of(record: &AuditRecord) -> Self {
-        let clean = |text: &str| text.replace('\0', "\u{fffd}");
         let always = |text: &str| Some(clean(text));
         let maybe = |text: &Option<String>| text.as_deref().map(clean);
         Self {

@@ -106,3 +106,103 @@ impl Sealer {
         key.ok_or_else(|| SealError::UnknownKey(parts.key_id.to_owned()))?.unwrap(parts.wrapped)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    const PLACE: Place<'static> = Place { table: "clusters", row: "prod", tenant: "shop" };
+
+    fn sealer(keys: &[u8]) -> Sealer {
+        Sealer { keys: keys.iter().map(|byte| LocalKey::new(DataKey::new([*byte; 32]))).collect() }
+    }
+
+    #[tokio::test]
+    async fn what_was_sealed_opens_in_its_place_and_in_no_other() {
+        let sealer = sealer(&[1]);
+        let sealed = sealer.seal(&PLACE, b"secret").await.unwrap();
+        assert_eq!(sealer.open(&PLACE, &sealed.bytes).await.unwrap().expose_secret(), b"secret");
+        for place in [
+            Place { table: "tokens", ..PLACE },
+            Place { row: "test", ..PLACE },
+            Place { tenant: "default", ..PLACE },
+        ] {
+            assert!(matches!(sealer.open(&place, &sealed.bytes).await, Err(SealError::WrongPlace)));
+        }
+    }
+
+    /// The mark of the place in the header is a help for operators; what binds a value is its associated data.
+    #[tokio::test]
+    async fn a_forged_place_in_the_header_opens_nothing() {
+        let sealer = sealer(&[1]);
+        let other = Place { row: "test", ..PLACE };
+        let sealed = sealer.seal(&PLACE, b"secret").await.unwrap().bytes;
+        let parts = Parts::decode(&sealed).unwrap();
+        let forged = Parts::new(&other, parts.key_id, parts.wrapped, parts.nonce, parts.ciphertext);
+        let opened = sealer.open(&other, &forged.encode().unwrap()).await;
+        assert!(matches!(opened, Err(SealError::Changed)));
+    }
+
+    #[tokio::test]
+    async fn every_changed_bit_and_every_cut_is_an_error() {
+        let sealer = sealer(&[1]);
+        let sealed = sealer.seal(&PLACE, b"secret").await.unwrap().bytes;
+        for at in 0..sealed.len() {
+            for bit in 0..8 {
+                let mut changed = sealed.clone();
+                changed[at] ^= 1 << bit;
+                let opened = sealer.open(&PLACE, &changed).await;
+                assert!(opened.is_err(), "byte {at}, bit {bit}");
+            }
+            assert!(sealer.open(&PLACE, &sealed[..at]).await.is_err(), "cut at {at}");
+        }
+    }
+
+    #[tokio::test]
+    async fn each_fault_has_its_own_error() {
+        let sealer = sealer(&[1]);
+        let sealed = sealer.seal(&PLACE, b"secret").await.unwrap().bytes;
+        let fault = async |bytes: &[u8]| sealer.open(&PLACE, bytes).await.err().unwrap();
+        let with = |at: usize, byte: u8| {
+            let mut bytes = sealed.clone();
+            bytes[at] = byte;
+            bytes
+        };
+        assert!(matches!(fault(b"{\"token\":\"x\"}").await, SealError::NotSealed));
+        assert!(matches!(fault(&with(3, 9)).await, SealError::UnknownVersion(9)));
+        assert!(matches!(fault(&sealed[..sealed.len() - 1]).await, SealError::WrongLength));
+        assert!(matches!(fault(&with(5, sealed[5] ^ 1)).await, SealError::WrongPlace));
+        assert!(matches!(fault(&with(14, b'?')).await, SealError::UnknownKey(_)));
+        assert!(matches!(
+            fault(&with(sealed.len() - 1, sealed[sealed.len() - 1] ^ 1)).await,
+            SealError::Changed
+        ));
+    }
+
+    #[tokio::test]
+    async fn two_seals_of_one_value_have_nothing_in_common() {
+        let sealer = sealer(&[1]);
+        let [a, b] =
+            [sealer.seal(&PLACE, &[0; 64]).await.unwrap(), sealer.seal(&PLACE, &[0; 64]).await.unwrap()];
+        let (a, b) = (Parts::decode(&a.bytes).unwrap(), Parts::decode(&b.bytes).unwrap());
+        assert!(a.wrapped != b.wrapped && a.nonce != b.nonce && a.ciphertext[..64] != b.ciphertext[..64]);
+    }
+
+    #[tokio::test]
+    async fn a_rewrapped_value_opens_with_the_new_key_alone_and_stays_in_its_place() {
+        let sealed = sealer(&[1]).seal(&PLACE, b"secret").await.unwrap();
+        let rewrapped = sealer(&[2, 1]).rewrap(&sealed.bytes).await.unwrap().unwrap();
+        assert_eq!(sealer(&[2]).open(&PLACE, &rewrapped.bytes).await.unwrap().expose_secret(), b"secret");
+        assert!(matches!(sealer(&[1]).open(&PLACE, &rewrapped.bytes).await, Err(SealError::UnknownKey(_))));
+        let other = Place { row: "test", ..PLACE };
+        assert!(matches!(sealer(&[2]).open(&other, &rewrapped.bytes).await, Err(SealError::WrongPlace)));
+        assert_eq!(sealer(&[2, 1]).rewrap(&rewrapped.bytes).await.unwrap(), None);
+    }
+
+    #[test]
+    fn no_key_is_shown() {
+        assert_eq!(format!("{:?}", sealer(&[7]).keys), format!("[{}]", sealer(&[7]).keys[0].id()));
+    }
+}

@@ -195,10 +195,11 @@ impl Shared {
     fn keep(&self, id: &TokenId, entry: Option<&Arc<Entry>>, generation: u64) {
         let mut dropped = None;
         self.known.rcu(|known| {
-            dropped = None;
             if known.generation != generation {
+                dropped = entry.cloned();
                 return Arc::clone(known);
             }
+            dropped = None;
             let mut next = Known::clone(known);
             match entry {
                 Some(entry) => {
@@ -305,5 +306,73 @@ impl TokenRefresher {
             }
         }
         self.shared.note_uses(Duration::ZERO).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fleetgraph_core::Principal;
+
+    use super::*;
+    use crate::seal::Sealer;
+    use crate::{Issued, Location, NewToken, Settings};
+
+    async fn in_memory() -> (Catalog, TokenCache, TokenRefresher) {
+        let settings = Settings::new(Location::Memory);
+        let catalog = Catalog::open(&settings, Sealer::without_keys()).await.unwrap();
+        let (cache, refresher) = TokenCache::new(catalog.clone(), CacheSettings::default()).await.unwrap();
+        (catalog, cache, refresher)
+    }
+
+    async fn issue(catalog: &Catalog) -> Issued {
+        let (name, principal) = ("a token".to_owned(), Principal::new("alice"));
+        let new = NewToken { name, principal, expires_at: None, created_by: "admin".to_owned() };
+        catalog.issue_token(new).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_row_that_was_read_before_its_change_is_not_kept_after_it() {
+        let (catalog, cache, refresher) = in_memory().await;
+        let issued = issue(&catalog).await;
+        let id = &issued.token.id;
+        refresher.shared.refresh().await.unwrap();
+
+        let generation = cache.shared.known.load().generation;
+        let read = Arc::new(Entry::new(catalog.stored_token(id).await.unwrap().unwrap()));
+        catalog.revoke_token(id, "admin").await.unwrap();
+        refresher.shared.refresh().await.unwrap();
+        cache.shared.keep(id, Some(&read), generation);
+
+        assert!(matches!(cache.verify(&issued.plain).await.unwrap(), Verdict::Revoked(_)));
+    }
+
+    #[tokio::test]
+    async fn a_cache_far_behind_is_confirmed_when_it_has_caught_up() {
+        let (catalog, cache, refresher) = in_memory().await;
+        for _ in 0..CHANGES_AT_ONCE + 1 {
+            issue(&catalog).await;
+        }
+        let last = issue(&catalog).await;
+        cache.verify(&last.plain).await.unwrap();
+        catalog.revoke_token(&last.token.id, "admin").await.unwrap();
+        let before = cache.shared.known.load().confirmed;
+
+        assert!(refresher.shared.refresh().await.unwrap(), "there is more");
+        assert_eq!(cache.shared.known.load().confirmed, before);
+        assert!(cache.verify(&last.plain).await.unwrap().valid().is_some(), "its change is among the rest");
+        assert!(!refresher.shared.refresh().await.unwrap());
+        assert!(cache.shared.known.load().confirmed > before);
+        assert!(cache.verify(&last.plain).await.unwrap().valid().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_use_between_reading_and_dropping_is_written_down() {
+        let (catalog, cache, refresher) = in_memory().await;
+        let issued = issue(&catalog).await;
+        cache.verify(&issued.plain).await.unwrap();
+        refresher.shared.refresh().await.unwrap();
+        assert_eq!(cache.held(), (0, 0), "the refresher has seen that it was issued, and dropped it");
+        refresher.shared.note_uses(Duration::ZERO).await;
+        assert!(catalog.token(&issued.token.id).await.unwrap().unwrap().last_used_at.is_some());
     }
 }

@@ -73,6 +73,7 @@ impl Catalog {
     /// # Errors
     /// When the database doesn't answer.
     pub async fn token(&self, id: &TokenId) -> Result<Option<ApiToken>, CatalogError> {
+        storable("the id of a token", id.as_str())?;
         Ok(self.stored_token(id).await?.map(|stored| Arc::unwrap_or_clone(stored.token)))
     }
 
@@ -87,6 +88,8 @@ impl Catalog {
         limit: u32,
     ) -> Result<Vec<ApiToken>, CatalogError> {
         let after = after.map_or("", TokenId::as_str);
+        storable("the id of a token", after)?;
+        storable("the name of a tenant", tenant.unwrap_or_default())?;
         let rows = self.within(async {
             match tenant {
                 None => {
@@ -112,20 +115,24 @@ impl Catalog {
     /// When there is no such token.
     pub async fn revoke_token(&self, id: &TokenId, by: &str) -> Result<ApiToken, CatalogError> {
         storable("the name of who revokes", by)?;
+        storable("the id of a token", id.as_str())?;
         self.within(async {
             let mut tx = self.db().begin().await?;
             let changed = count(&mut tx, Topic::Tokens).await?;
-            tx.execute(
-                "UPDATE tokens SET revoked_at = $1, revoked_by = $2, changed = $3 \
+            let revoked = tx
+                .execute(
+                    "UPDATE tokens SET revoked_at = $1, revoked_by = $2, changed = $3 \
                  WHERE id = $4 AND revoked_at IS NULL",
-                values![Timestamp::now(), by, changed, id.as_str()],
-            )
-            .await?;
+                    values![Timestamp::now(), by, changed, id.as_str()],
+                )
+                .await?;
             let row = tx.row(select!("WHERE id = $1"), values![id.as_str()]).await?;
             let row =
                 row.ok_or_else(|| CatalogError::NotFound { what: NAMED, name: id.as_str().to_owned() })?;
             let token = read(&row)?.token;
-            tx.commit().await?;
+            if revoked > 0 {
+                tx.commit().await?;
+            }
             Ok(Arc::unwrap_or_clone(token))
         })
         .await

@@ -1,13 +1,11 @@
 //! API tokens, and the cache that servers verify them with.
 
-mod bed;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::bed::{Bed, on_both_engines, tenant, token_for, until};
 use anyhow::{Context, Result, ensure};
-use bed::{Bed, on_both_engines, tenant, token_for, until};
 use catalog::{CacheSettings, Catalog, CatalogError, NewToken, TokenCache, TokenId, Verdict};
 use fleetgraph_core::{Bounds, Principal, Timestamp};
 use secrecy::{ExposeSecret, SecretString};

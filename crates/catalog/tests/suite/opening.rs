@@ -1,11 +1,9 @@
 //! Opening a catalog: schema, versions, rights, errors.
 
-mod bed;
-
 use std::os::unix::fs::PermissionsExt;
 
+use crate::bed::{Bed, on_both_engines, token_for};
 use anyhow::{Context, Result, ensure};
-use bed::{Bed, on_both_engines, token_for};
 use catalog::seal::Sealer;
 use catalog::{Catalog, CatalogError, DEFAULT_TENANT, Location, Settings};
 

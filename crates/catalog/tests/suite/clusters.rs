@@ -1,13 +1,11 @@
 //! Tenants, clusters that were connected at run time, and their sealed documents.
 
-mod bed;
-
 use std::path::Path;
 
+use crate::bed::{Bed, on_both_engines, tenant, token_for, until};
 use anyhow::{Context, Result, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bed::{Bed, on_both_engines, tenant};
 use catalog::seal::{KeySource, SealError, Sealer};
 use catalog::{Catalog, CatalogError, ClusterChange, NewCluster, Quotas};
 use fleetgraph_core::ClusterId;
@@ -90,7 +88,7 @@ async fn a_tenant_that_owns_something_stays(bed: &Bed) -> Result<()> {
     }
     catalog.insert_cluster(new_cluster("prod", "shop")?).await?;
     let principal = fleetgraph_core::Principal::new("alice").of_tenants(["bank"]);
-    catalog.issue_token(catalog::NewToken { principal, ..bed::token_for("alice") }).await?;
+    catalog.issue_token(catalog::NewToken { principal, ..token_for("alice") }).await?;
     for name in ["shop", "bank"] {
         let error = catalog.remove_tenant(name).await.err().context("in use")?;
         ensure!(matches!(error, CatalogError::InUse { .. }), "{error}");
@@ -241,7 +239,7 @@ async fn a_rotation_goes_on_where_it_was_broken_off(bed: &Bed) -> Result<()> {
     {
         // Dropped when something is done and something is left.
         let mut rotation = std::pin::pin!(both.rotate_keys());
-        let some_done = bed::until("a part is done", async || {
+        let some_done = until("a part is done", async || {
             let new = both.clusters(None).await?;
             let known = old.clusters(None).await?;
             let mut opened = 0;

@@ -1,12 +1,10 @@
 //! The audit trail: one chain, whoever writes, and every way to break it is found.
 
-mod bed;
-
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::bed::{Bed, on_both_engines, record, until};
 use anyhow::{Context, Result, ensure};
-use bed::{Bed, on_both_engines, record};
 use catalog::audit::{AuditFilter, AuditHead, AuditQueue, AuditRecord, Break, Outcome, Verification};
 use catalog::{Catalog, CatalogError};
 use fleetgraph_core::Timestamp;
@@ -307,10 +305,8 @@ async fn a_record_that_could_not_be_written_is_an_error_for_its_caller() -> Resu
     let error = queue.append(record("alice", "while it is down")).await.err().context("it is down")?;
     ensure!(matches!(error, CatalogError::NotRecorded(_)) && error.is_passing(), "{error}");
     server.restart().await?;
-    bed::until("records are written again", async || {
-        Ok(queue.append(record("alice", "after")).await.is_ok())
-    })
-    .await?;
+    until("records are written again", async || Ok(queue.append(record("alice", "after")).await.is_ok()))
+        .await?;
     ensure!(matches!(catalog.verify_audit(None).await?, Verification::Intact(_)));
     drop(queue);
     writer.await?;

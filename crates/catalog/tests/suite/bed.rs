@@ -1,7 +1,5 @@
 //! One suite, both engines: each test takes a [`Bed`] and is run on a file of SQLite and on a real PostgreSQL server.
 
-#![expect(dead_code, reason = "each test binary uses a part of it")]
-
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
