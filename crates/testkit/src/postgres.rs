@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::process::{Account, Launch, Process};
+use crate::process::{Account, Launch, Manner, Process};
 use crate::workdir::Workdir;
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -105,14 +105,16 @@ impl Postgres {
             env: vec![("LC_ALL".to_owned(), "C".to_owned())],
             log: Some(self.dir.path("postgres.log")),
         };
-        let process = Process::start_as(&launch, self.account)?;
+        // When we are killed, an immediate shutdown, as in `crash`.
+        let manner = Manner { account: self.account, last_signal: "QUIT" };
+        let process = Process::start_with(&launch, &manner)?;
         *self.slot() = Some(process);
         self.wait_ready().await
     }
 
     /// Ends the server and every connection at once, as a crash would: what wasn't committed is lost, and the next start
     /// recovers. PostgreSQL calls it an immediate shutdown. SIGKILL would end the first process alone, and leave the
-    /// others and their shared memory behind for a while.
+    /// others behind for a while, and a piece of shared memory for ever.
     pub fn crash(&self) {
         let Some(mut process) = self.slot().take() else { return };
         process.quit();
@@ -120,6 +122,11 @@ impl Postgres {
         while process.exited().is_none() && Instant::now() < deadline {
             std::thread::sleep(POLL);
         }
+    }
+
+    /// The server's first process, if it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.slot().as_ref().map(Process::id)
     }
 
     /// A new, empty database, by URL.

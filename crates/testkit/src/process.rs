@@ -37,6 +37,16 @@ pub struct Launch {
     pub log: Option<PathBuf>,
 }
 
+/// What is unusual about a child.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner {
+    /// Whom it runs as, if not as we do.
+    pub account: Option<Account>,
+    /// The signal that it is sent when we are gone. Others than `KILL` are for programs that surely end by them, and have
+    /// something to clear away first.
+    pub last_signal: &'static str,
+}
+
 /// A user of this machine that a program may run as, if we are root.
 #[derive(Debug, Clone, Copy)]
 pub struct Account {
@@ -81,17 +91,25 @@ impl Process {
     /// When `setpriv` (util-linux) or the log file is missing. A program that can't be executed shows as an early
     /// exit instead.
     pub fn start(launch: &Launch) -> Result<Self> {
-        Self::start_as(launch, None)
+        Self::start_with(launch, &Manner { account: None, last_signal: "KILL" })
     }
 
-    /// Starts `launch` as another user.
+    /// Starts `launch` as another user, or to end in another way than the usual.
     ///
     /// # Errors
-    /// As [`Process::start`], and when we aren't root.
-    pub fn start_as(launch: &Launch, account: Option<Account>) -> Result<Self> {
+    /// As [`Process::start`], and when we may not be that user.
+    pub fn start_with(launch: &Launch, manner: &Manner) -> Result<Self> {
         let mut command = Command::new("setpriv");
-        command.args(account.into_iter().flat_map(Account::arguments));
-        command.args(["--pdeathsig", "KILL", "sh", "-c", BECOME, "sh", &std::process::id().to_string()]);
+        command.args(manner.account.into_iter().flat_map(Account::arguments));
+        command.args([
+            "--pdeathsig",
+            manner.last_signal,
+            "sh",
+            "-c",
+            BECOME,
+            "sh",
+            &std::process::id().to_string(),
+        ]);
         command.arg(&launch.program).args(&launch.args);
         command.envs(launch.env.iter().map(|(key, value)| (key, value)));
         command.stdin(Stdio::null());

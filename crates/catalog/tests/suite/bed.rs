@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use catalog::audit::{AuditRecord, Outcome};
 use catalog::seal::Sealer;
 use catalog::{Catalog, Location, NewTenant, NewToken, Quotas, Settings};
-use fleetgraph_core::{Principal, Timestamp};
+use fleetgraph_core::{ClusterId, Principal, Timestamp};
 use testkit::Postgres;
 
 /// Far beyond what anything here takes: a test that waits this long has failed.
@@ -164,4 +164,8 @@ pub fn record(user: &str, action: &str) -> AuditRecord {
         code: None,
         details: serde_json::json!({ "replicas": 3 }),
     }
+}
+
+pub fn cluster_id(text: &str) -> Result<ClusterId> {
+    ClusterId::new(text).map_err(|error| anyhow::anyhow!("{error}"))
 }

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::bed::{Bed, record, tenant, token_for};
+use crate::bed::{Bed, cluster_id, record, tenant, token_for};
 use anyhow::{Context, Result, ensure};
 use catalog::audit::{AuditFilter, AuditRecord, Outcome, Verification};
 use catalog::seal::Sealer;
 use catalog::{Catalog, CatalogError, ClusterChange, NewCluster, NewToken, TokenId, Verdict};
-use fleetgraph_core::{ClusterId, Principal};
+use fleetgraph_core::Principal;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
@@ -347,36 +347,27 @@ fn clean(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
-fn cluster_id(text: &str) -> Result<ClusterId> {
-    ClusterId::new(text).map_err(|error| anyhow::anyhow!("{error}"))
-}
-
 /// `PROPTEST_CASES` asks for more.
-fn check(cases: u32, bed: impl AsyncFn() -> Result<Bed>) {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let config = Config {
-        cases: std::env::var("PROPTEST_CASES").map_or(cases, |_| Config::default().cases),
-        ..Config::default()
-    };
-    let mut runner = TestRunner::new(Config { failure_persistence: None, max_shrink_iters: 200, ..config });
-    let result = runner.run(&steps(), |steps| {
+fn check(cases: u32, bed: impl AsyncFn() -> Result<Bed>) -> Result<()> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let asked = std::env::var_os("PROPTEST_CASES").map(|_| Config::default().cases);
+    let cases = asked.unwrap_or(cases);
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
+    let result = TestRunner::new(config).run(&steps(), |steps| {
         let outcome = runtime.block_on(async { run(&bed().await?, steps).await });
         outcome.map_err(|error| TestCaseError::fail(format!("{error:#}")))
     });
-    if let Err(error) = result {
-        panic!("{error}");
-    }
+    result.map_err(|error| anyhow::anyhow!("{error}"))
 }
 
 #[test]
-fn sqlite_does_what_the_model_does() {
-    check(40, async || Bed::sqlite());
+fn sqlite_does_what_the_model_does() -> Result<()> {
+    check(40, async || Bed::sqlite())
 }
 
 #[test]
-fn postgres_does_what_the_model_does() {
+fn postgres_does_what_the_model_does() -> Result<()> {
     // The server is kept for all cases.
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let _kept = runtime.block_on(Bed::postgres()).unwrap();
-    check(40, Bed::postgres);
+    let _kept = tokio::runtime::Runtime::new()?.block_on(Bed::postgres())?;
+    check(40, Bed::postgres)
 }
