@@ -14,6 +14,8 @@
 //!   seed::realistic / seed::pods / seed::Churn      workloads, a bench's pods, steady change
 //! ```
 //!
+//! [`Postgres`] is a real PostgreSQL server, for what fleetgraph itself stores.
+//!
 //! Nothing outlives the process that started it, not even after kill -9: see [`process`].
 
 mod components;
@@ -27,6 +29,7 @@ mod kwok;
 mod options;
 mod pki;
 mod ports;
+mod postgres;
 pub mod process;
 mod proxy;
 pub mod seed;
@@ -41,6 +44,7 @@ pub use fleet::Fleet;
 pub use issuer::Issuer;
 pub use options::{Component, Controllers, Options};
 pub use pki::{CertificateAuthority, ClientCertificate};
+pub use postgres::Postgres;
 pub use proxy::{Fault, FaultProxy};
 pub use signing::SigningKey;
 pub use tools::Tools;

@@ -9,6 +9,8 @@
 //! - a parent that dies before the child has asked would be missed. So the child compares its parent's pid
 //!   afterwards, and only then becomes the program.
 //!
+//! A program that runs as another user changes to it before it asks: the kernel forgets the request with the change.
+//!
 //! Each child leads a process group, so that Ctrl-C in a terminal reaches us alone and we decide the order.
 
 use std::fs::File;
@@ -35,6 +37,45 @@ pub struct Launch {
     pub log: Option<PathBuf>,
 }
 
+/// What is unusual about a child.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner {
+    /// Whom it runs as, if not as we do.
+    pub account: Option<Account>,
+    /// The signal that it is sent when we are gone. Others than `KILL` are for programs that surely end by them, and have
+    /// something to clear away first.
+    pub last_signal: &'static str,
+}
+
+/// A user of this machine that a program may run as, if we are root.
+#[derive(Debug, Clone, Copy)]
+pub struct Account {
+    pub uid: u32,
+    pub gid: u32,
+}
+
+impl Account {
+    /// The account with this name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn named(name: &str) -> Result<Self> {
+        let number = |what: &str| -> Result<u32> {
+            let output = Command::new("id").args([what, name]).output().context("running id")?;
+            String::from_utf8_lossy(&output.stdout)
+                .trim()
+                .parse()
+                .with_context(|| format!("this machine has no user {name}"))
+        };
+        Ok(Self { uid: number("-u")?, gid: number("-g")? })
+    }
+
+    /// Arguments of `setpriv`.
+    pub(crate) fn arguments(self) -> [String; 3] {
+        [format!("--reuid={}", self.uid), format!("--regid={}", self.gid), "--clear-groups".to_owned()]
+    }
+}
+
 /// A running (or ended) child. Dropping it kills it with SIGKILL, and its group.
 #[derive(Debug)]
 pub struct Process {
@@ -50,8 +91,25 @@ impl Process {
     /// When `setpriv` (util-linux) or the log file is missing. A program that can't be executed shows as an early
     /// exit instead.
     pub fn start(launch: &Launch) -> Result<Self> {
+        Self::start_with(launch, &Manner { account: None, last_signal: "KILL" })
+    }
+
+    /// Starts `launch` as another user, or to end in another way than the usual.
+    ///
+    /// # Errors
+    /// As [`Process::start`], and when we may not be that user.
+    pub fn start_with(launch: &Launch, manner: &Manner) -> Result<Self> {
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "sh", "-c", BECOME, "sh", &std::process::id().to_string()]);
+        command.args(manner.account.into_iter().flat_map(Account::arguments));
+        command.args([
+            "--pdeathsig",
+            manner.last_signal,
+            "sh",
+            "-c",
+            BECOME,
+            "sh",
+            &std::process::id().to_string(),
+        ]);
         command.arg(&launch.program).args(&launch.args);
         command.envs(launch.env.iter().map(|(key, value)| (key, value)));
         command.stdin(Stdio::null());
@@ -90,6 +148,13 @@ impl Process {
     pub fn terminate(&mut self) {
         if self.exited().is_none() {
             let _gone_already = kill_process(self.pid(), Signal::TERM);
+        }
+    }
+
+    /// SIGQUIT to the child alone, which for some programs means to give up everything at once.
+    pub fn quit(&mut self) {
+        if self.exited().is_none() {
+            let _gone_already = kill_process(self.pid(), Signal::QUIT);
         }
     }
 
