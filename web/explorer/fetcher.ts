@@ -39,15 +39,20 @@ async function codesOf(response: Response): Promise<(string | undefined)[]> {
   }
 }
 
+/** Whether GraphiQL was just told that there is no schema, and is about to ask once more. */
+let told = false;
+
 /**
  * GraphiQL takes an empty text for a schema that is not there, and says nothing of it; anything else that is no schema
- * goes into the pane of results. It then asks once more, in the way of older servers, to which there is no other answer.
+ * goes into the pane of results. It asks twice before it believes that there is none.
  */
 const fetchSchema = async (...[parameters, options]: Parameters<Fetcher>): Promise<unknown> => {
-  if (schema.get().missing !== null && !parameters.query.includes('subscriptionType')) return '';
+  if (told) {
+    told = false;
+    return '';
+  }
   const response = await fetchSignedIn(endpoint, {
     method: 'POST',
-    // Of what GraphQL over HTTP allows, only this type lets a refusal have a status of its own.
     headers: {
       'content-type': 'application/json',
       accept: 'application/graphql-response+json, application/json;q=0.9',
@@ -59,7 +64,8 @@ const fetchSchema = async (...[parameters, options]: Parameters<Fetcher>): Promi
   const off = codes.includes('INTROSPECTION_DISABLED');
   const missing = off ? 'off' : codes.includes('UNAUTHENTICATED') ? 'signed out' : null;
   schema.set({ missing });
-  return missing === null ? response.json() : '';
+  told = missing !== null;
+  return told ? '' : response.json();
 };
 
 export const fetcher: Fetcher = createGraphiQLFetcher({

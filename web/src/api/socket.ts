@@ -50,7 +50,6 @@ export function openSocket({ waits, on, retryWait, ...options }: SocketOptions):
     ...(retryWait && {
       retryWait: async (attempt: number) => {
         if (!atOnce) await retryWait(attempt);
-        atOnce = false;
       },
     }),
     on: {
@@ -63,6 +62,10 @@ export function openSocket({ waits, on, retryWait, ...options }: SocketOptions):
       closed: (event) => {
         closed(isClose(event) ? event.code : undefined);
         on?.closed?.();
+      },
+      // Comes before the end of a socket that could not be opened.
+      error: () => {
+        atOnce = false;
       },
     },
   });

@@ -14,7 +14,7 @@ export const TITLES: Record<Asked, string> = {
 };
 
 const LEADS: Record<Asked, string> = {
-  missing: 'This server answers those who say who they are.',
+  missing: 'This server asks who is calling. Paste a token that says so.',
   ended: 'It has expired, or it was revoked. Sign in again to go on.',
   left: 'The token is forgotten here. It stays valid until it expires or is revoked.',
 };
