@@ -9,7 +9,7 @@ const TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
  */
 export function tokenIn(pasted: string): string | null {
   const text = pasted.trim();
-  const token = text.startsWith('{') ? printedToken(text) : text.replace(/^(authorization:\s*)?bearer\s+/i, '');
+  const token = text.startsWith('{') ? printedToken(text) : text.replace(/^(authorization:\s*)?bearer(\s+|$)/i, '');
   return typeof token === 'string' && TOKEN.test(token) ? token : null;
 }
 
