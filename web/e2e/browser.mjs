@@ -70,8 +70,9 @@ export class Browser {
     return this.page.screenshot({ path: join(this.#output, `${name}.png`) });
   }
 
-  assertQuiet() {
-    if (this.#noise.length > 0) throw new Error(`the page was not quiet:\n${this.#noise.join('\n')}`);
+  assertQuiet(expected = []) {
+    const noise = this.#noise.filter((line) => !expected.some((pattern) => pattern.test(line)));
+    if (noise.length > 0) throw new Error(`the page was not quiet:\n${noise.join('\n')}`);
   }
 
   forgetNoise() {

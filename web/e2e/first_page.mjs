@@ -16,6 +16,7 @@ import { fileURLToPath } from 'node:url';
 import { Browser } from './browser.mjs';
 import { kubectl } from './kubectl.mjs';
 import { serve } from './serve.mjs';
+import { suite } from './suite.mjs';
 
 const fleetgraph = process.env.FLEETGRAPH_URL ?? 'http://127.0.0.1:8080';
 const output = process.env.OUTPUT ?? fileURLToPath(new URL('../test-output/', import.meta.url));
@@ -24,23 +25,7 @@ for (const file of readdirSync(output)) if (file.endsWith('.png')) rmSync(join(o
 
 const front = process.env.FLEETGRAPH_E2E_DIST ? await serve(fleetgraph) : { url: fleetgraph, stop: () => {} };
 const browser = await Browser.launch({ base: front.url, output });
-const results = [];
-
-async function test(name, run) {
-  const start = performance.now();
-  let error = null;
-  try {
-    await run();
-    browser.assertQuiet();
-  } catch (problem) {
-    error = problem;
-    await browser.screenshot(`failed-${results.length}`).catch(() => {});
-  }
-  browser.forgetNoise();
-  results.push({ name, error });
-  console.log(`${error ? 'FAILED' : 'ok    '} ${name} (${Math.round(performance.now() - start)} ms)`);
-  if (error) console.log(String(error.stack ?? error).replace(/^/gm, '         '));
-}
+const { test, end } = suite(browser);
 
 /** How long something live may take to be seen. */
 const LIVE = 15_000;
@@ -282,6 +267,4 @@ await test('a lost connection is said, and found again', async () => {
 
 await browser.close();
 front.stop();
-const failed = results.filter(({ error }) => error);
-console.log(`${results.length - failed.length} passed, ${failed.length} failed; screenshots are in ${output}`);
-process.exit(failed.length === 0 ? 0 : 1);
+process.exit(end(output));

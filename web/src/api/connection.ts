@@ -18,9 +18,17 @@ export interface Connection {
   answers: boolean;
   /** Since when it gets none. */
   silentSince: number | null;
+  /** Until when the server wants no further requests of this caller. */
+  heldUntil: number | null;
 }
 
-export const connection = createStore<Connection>({ live: 'idle', retryAt: null, answers: true, silentSince: null });
+export const connection = createStore<Connection>({
+  live: 'idle',
+  retryAt: null,
+  answers: true,
+  silentSince: null,
+  heldUntil: null,
+});
 
 let skew = 0;
 
@@ -76,3 +84,38 @@ export function patientWait(ms: number): { done: Promise<void>; cancel: () => vo
 }
 
 addEventListener('online', retryNow);
+
+/** A server that wants to be left alone for a longer time is asked again all the same … */
+const LONGEST_HOLD_MS = 3_600_000;
+/** … and one that wants none is left alone for this. */
+const SHORTEST_HOLD_MS = 1_000;
+/** Requests that waited go out within this time, not all at once. */
+const SPREAD_MS = 400;
+
+/** The server wants no request for `ms`. */
+export function holdBack(ms: number): void {
+  const until = Date.now() + Math.min(Math.max(ms, SHORTEST_HOLD_MS), LONGEST_HOLD_MS);
+  const { heldUntil } = connection.get();
+  if (heldUntil !== null && heldUntil >= until) return;
+  connection.set({ heldUntil: until });
+  setTimeout(() => connection.get().heldUntil === until && connection.set({ heldUntil: null }), until - Date.now());
+}
+
+/** Resolves as soon as the server may be asked; rejects with the signal's reason. */
+export async function heldBack(signal: AbortSignal): Promise<void> {
+  for (let until = connection.get().heldUntil; until !== null; until = connection.get().heldUntil) {
+    const ms = Math.max(0, until - Date.now()) + Math.random() * SPREAD_MS;
+    await new Promise<void>((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason);
+      const aborted = () => {
+        clearTimeout(timer);
+        reject(signal.reason);
+      };
+      const timer = setTimeout(() => {
+        signal.removeEventListener('abort', aborted);
+        resolve();
+      }, ms);
+      signal.addEventListener('abort', aborted, { once: true });
+    });
+  }
+}

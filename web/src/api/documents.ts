@@ -37,6 +37,9 @@ export const UNHEALTHY: readonly HealthStatus[] = ['DEGRADED', 'MISSING', 'PROGR
 
 const perCluster = '{ totalCount facets(by: CLUSTER, first: 1000) { value count } }';
 
+/** Asks for nothing: whether the server lets a token in. */
+export const SIGN_IN = 'query SignIn { __typename }';
+
 // --- the fleet ------------------------------------------------------------------------------------------------
 
 export interface FleetCluster {

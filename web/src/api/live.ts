@@ -1,29 +1,25 @@
 // Subscriptions: all of the page share one WebSocket, which is opened for the first and closed after the last.
 
-import { createClient } from 'graphql-ws';
 import { useEffect, useRef } from 'preact/hooks';
 import { backoffMs, connection, patientWait } from './connection.ts';
-import { endpoint, type Problem, type Variables } from './request.ts';
+import { type Problem, retryAfterMs, type Variables } from './request.ts';
+import { openSocket } from './socket.ts';
 
 export interface LiveSink<T> {
   next(data: T): void;
-  /** The connection was lost for so many milliseconds and stands again: what happened in between is not told. */
+  /** Nothing was heard for so many milliseconds, and now is again: what happened in between is not told. */
   missed(ms: number): void;
-  /** The server refused the subscription. */
+  /** The server refused the subscription. If it only has too many now, it is asked again. */
   refused?(problems: Problem[]): void;
 }
 
 const resumed = new Set<(ms: number) => void>();
 let lostAt: number | null = null;
 
-const socketUrl = new URL(endpoint);
-socketUrl.protocol = socketUrl.protocol.replace('http', 'ws');
-
-const client = createClient({
-  url: socketUrl.href,
+const client = openSocket({
+  waits: true,
   lazyCloseTimeout: 3_000,
   retryAttempts: Number.POSITIVE_INFINITY,
-  shouldRetry: () => true,
   retryWait: async (attempt) => {
     const ms = backoffMs(attempt);
     connection.set({ live: 'waiting', retryAt: Date.now() + ms });
@@ -50,26 +46,49 @@ const client = createClient({
 
 /** Subscribes until the function that is returned is called. */
 export function subscribe<T>(query: string, variables: Variables, sink: LiveSink<T>): () => void {
+  let stop = () => {};
+  let pause: { cancel(): void } | undefined;
+  let refusals = 0;
+  let refusedAt = 0;
+
   const missed = (ms: number) => sink.missed(ms);
-  resumed.add(missed);
-  const stop = client.subscribe<T>(
-    { query, variables },
-    {
-      next: ({ data, errors }) => {
-        if (data) sink.next(data);
-        else if (errors) sink.refused?.(errors as unknown as Problem[]);
+  const heard = (data: T) => {
+    if (refusals > 0) sink.missed(Date.now() - refusedAt);
+    refusals = 0;
+    sink.next(data);
+  };
+  const refused = (problems: Problem[]) => {
+    sink.refused?.(problems);
+    if (!problems.some(({ extensions }) => extensions?.code === 'RATE_LIMITED')) return;
+    if (refusals === 0) refusedAt = Date.now();
+    const wait = patientWait(retryAfterMs(problems) ?? backoffMs(refusals));
+    refusals += 1;
+    pause = wait;
+    void wait.done.then(begin);
+  };
+  const begin = () => {
+    stop = client.subscribe<T>(
+      { query, variables },
+      {
+        next: ({ data, errors }) => {
+          if (data) heard(data);
+          else if (errors) sink.refused?.(errors as unknown as Problem[]);
+        },
+        error: (problem) => refused(Array.isArray(problem) ? problem : [{ message: 'The event stream was refused.' }]),
+        complete: () => {},
       },
-      error: (problem) =>
-        sink.refused?.(Array.isArray(problem) ? problem : [{ message: 'The event stream was refused.' }]),
-      complete: () => {},
-    },
-  );
+    );
+  };
+
+  resumed.add(missed);
+  begin();
   return () => {
     resumed.delete(missed);
     if (resumed.size === 0) {
       lostAt = null;
       if (connection.get().live === 'waiting') connection.set({ live: 'idle', retryAt: null });
     }
+    pause?.cancel();
     stop();
   };
 }

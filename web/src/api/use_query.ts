@@ -2,7 +2,7 @@
 
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { backoffMs, patientWait } from './connection.ts';
-import { type Problem, request, type Variables } from './request.ts';
+import { type Answer, type Problem, request, type Variables } from './request.ts';
 
 export interface QueryState<T> {
   /** The last data that there was, even if the last request failed. */
@@ -30,10 +30,10 @@ const CALM_MS = 1_000;
 const CALM_TIMES = 6;
 
 /**
- * Asks at once, after each change of the variables, every `pollMs`, when the tab is shown again, and after failures
+ * Asks nothing while the query is null; else at once, after each change of the variables, every `pollMs`, when the tab is shown again, and after failures
  * with back-off. A request that is no longer wanted is aborted.
  */
-export function useQuery<T>(query: string, variables: Variables, pollMs: number): QueryHandle<T> {
+export function useQuery<T>(query: string | null, variables: Variables, pollMs: number): QueryHandle<T> {
   const key = `${query}${JSON.stringify(variables)}`;
   const [state, setState] = useState<QueryState<T>>(EMPTY);
   const refreshNow = useRef(() => {});
@@ -44,9 +44,9 @@ export function useQuery<T>(query: string, variables: Variables, pollMs: number)
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: `key` stands for the query and its variables
   useEffect(() => {
+    if (query === null) return setState(EMPTY);
     const end = new AbortController();
     let wake = () => {};
-    let asked = 0;
     let dirty = false;
 
     refreshNow.current = () => {
@@ -70,10 +70,10 @@ export function useQuery<T>(query: string, variables: Variables, pollMs: number)
 
     const run = async () => {
       for (let failures = 0; !end.signal.aborted; ) {
-        asked = Date.now();
         dirty = false;
+        let answer: Answer<T>;
         try {
-          const answer = await request<T>(query, wanted.current, end.signal);
+          answer = await request<T>(query, wanted.current, end.signal);
           failures = 0;
           setState((before) => ({
             data: answer.data ?? (before.outdated ? null : before.data),
@@ -94,10 +94,9 @@ export function useQuery<T>(query: string, variables: Variables, pollMs: number)
           end.signal.removeEventListener('abort', pause.cancel);
           continue;
         }
-        const took = Date.now() - asked;
         if (!dirty) await rest(poll.current);
         while (document.hidden && !end.signal.aborted) await rest(60_000);
-        const calm = asked + Math.max(CALM_MS, took * CALM_TIMES) - Date.now();
+        const calm = answer.askedAt + Math.max(CALM_MS, answer.tookMs * CALM_TIMES) - Date.now();
         if (calm > 0) {
           wake = () => {};
           await new Promise((resolve) => setTimeout(resolve, calm));

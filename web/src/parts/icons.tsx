@@ -32,4 +32,5 @@ export const PauseIcon = () => draw(line('M5.500 3.500v9M10.500 3.500v9'));
 export const PlayIcon = () => draw(<path d="M4.500 3v10l8.500-5Z" fill="currentColor" />);
 export const CopyIcon = () => draw(line('M5.500 5.500v-3h8v8h-3M2.500 5.500h8v8h-8Z'));
 export const ChevronIcon = () => draw(line('m6 3.500 4.500 4.500L6 12.500'));
+export const LeaveIcon = () => draw(line('M6.500 3.500h-3v9h3M6.500 8h7M10.500 5l3 3-3 3'));
 export const OutIcon = () => draw(line('M6.500 3.500h-3v9h9v-3M9.500 2.500h4v4M13.500 2.500l-6 6'));

@@ -3,8 +3,10 @@
 import type { ComponentChildren } from 'preact';
 import { retryNow } from '../api/connection.ts';
 import type { Problem } from '../api/request.ts';
+import { askNow, session } from '../api/session.ts';
+import { useStore } from '../api/store.ts';
 import type { QueryState } from '../api/use_query.ts';
-import { formatClock } from './time.tsx';
+import { Countdown, formatClock } from './time.tsx';
 
 export function Notice({ tone, children }: { tone: 'info' | 'warn' | 'bad'; children: ComponentChildren }) {
   return <div class={`notice ${tone}`}>{children}</div>;
@@ -57,6 +59,36 @@ export function QueryNotices({ query }: { query: QueryState<unknown> }) {
       )}
       <Problems problems={query.problems} refused={query.at === null} />
     </>
+  );
+}
+
+/** Stands above a view that was kept when a token ended, if signing in was put off. */
+export function SignedOutNotice() {
+  const { asked, askedAt, later } = useStore(session);
+  if (asked === null || askedAt === null || !later) return null;
+  return (
+    <Notice tone="bad">
+      <p role="status">
+        <strong>You are not signed in any more.</strong> What follows is as it was at {formatClock(askedAt)}.{' '}
+        <button type="button" class="link" onClick={askNow}>
+          Sign in
+        </button>
+      </p>
+    </Notice>
+  );
+}
+
+/** Stands above every view while the server wants no further requests. */
+export function HeldBackNotice({ until }: { until: number }) {
+  return (
+    <Notice tone="warn">
+      <p>
+        <span role="status">
+          <strong>The server asks for fewer requests.</strong> What is asked for waits until {formatClock(until)}
+        </span>
+        , <Countdown to={until} />.
+      </p>
+    </Notice>
   );
 }
 

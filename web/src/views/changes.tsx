@@ -47,13 +47,15 @@ export function ChangesView({ params }: { params: URLSearchParams }) {
         const gap = event.type === 'RESYNC' ? missedIn(event) : null;
         record({ key: ++keys, at: event.timestamp, event: gap === null ? event : null, gap });
       },
-      missed: (ms) =>
+      missed: (ms) => {
+        setProblems([]);
         record({
           key: ++keys,
           at: new Date(serverNow()).toISOString(),
           event: null,
-          gap: `The connection was lost for ${formatAge(ms)}: changes in that time are missing here.`,
-        }),
+          gap: `Nothing was heard for ${formatAge(ms)}: changes in that time are missing here.`,
+        });
+      },
       refused: setProblems,
     },
   );

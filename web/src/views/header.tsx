@@ -1,7 +1,8 @@
 import { useState } from 'preact/hooks';
 import { type Connection, connection, retryNow } from '../api/connection.ts';
+import { askNow, leave, session } from '../api/session.ts';
 import { useStore } from '../api/store.ts';
-import { MoonIcon, OutIcon, SearchIcon, SunIcon, SystemIcon } from '../parts/icons.tsx';
+import { LeaveIcon, MoonIcon, OutIcon, SearchIcon, SunIcon, SystemIcon } from '../parts/icons.tsx';
 import { Countdown } from '../parts/time.tsx';
 import { href } from '../router.ts';
 import { storedTheme, storeTheme, type Theme } from '../theme.ts';
@@ -13,7 +14,9 @@ const VIEWS = [
   ['objects', 'Objects'],
 ] as const;
 
-export function Header({ view, onSearch }: { view: string; onSearch(): void }) {
+/** Without `onSearch` there is nothing to search in. */
+export function Header({ view, onSearch }: { view: string; onSearch: (() => void) | null }) {
+  const { signedIn } = useStore(session);
   return (
     <header class="bar">
       <a class="brand" href="#/">
@@ -33,7 +36,8 @@ export function Header({ view, onSearch }: { view: string; onSearch(): void }) {
       <button
         type="button"
         class="search-button"
-        onClick={onSearch}
+        onClick={() => onSearch?.()}
+        disabled={onSearch === null}
         aria-label="Search"
         aria-keyshortcuts="/ Control+K"
       >
@@ -42,6 +46,11 @@ export function Header({ view, onSearch }: { view: string; onSearch(): void }) {
         <kbd>/</kbd>
       </button>
       <ConnectionState />
+      {signedIn && (
+        <button type="button" class="icon-button" onClick={leave} aria-label="Sign out" title="Sign out">
+          <LeaveIcon />
+        </button>
+      )}
       <ThemeButton />
     </header>
   );
@@ -73,14 +82,20 @@ function describe({ live, answers }: Connection): [tone: string, text: string] {
 
 function ConnectionState() {
   const state = useStore(connection);
-  const [tone, text] = describe(state);
+  const { asked, later } = useStore(session);
+  const [tone, text] = asked === null ? describe(state) : ['warn', 'Not signed in'];
   return (
     <div class="connection">
       <span role="status" class={`connection-text ${tone}`}>
         <span class="dot" aria-hidden="true" />
         {text}
       </span>
-      {state.live === 'waiting' && state.retryAt !== null && (
+      {asked !== null && later && (
+        <button type="button" class="link" onClick={askNow}>
+          Sign in
+        </button>
+      )}
+      {asked === null && state.live === 'waiting' && state.retryAt !== null && (
         <button type="button" class="link" onClick={retryNow} title="Connect now">
           again in <Countdown to={state.retryAt} />
         </button>

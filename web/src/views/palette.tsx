@@ -1,11 +1,14 @@
 // Search as you type: a dialog with a combobox over the objects of the whole fleet.
 
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { connection } from '../api/connection.ts';
 import { SEARCH, type SearchAnswer } from '../api/documents.ts';
 import { type Problem, request } from '../api/request.ts';
+import { useStore } from '../api/store.ts';
 import { objectIdOf, placeOf } from '../object_id.ts';
 import { SearchIcon } from '../parts/icons.tsx';
 import { Mark, toneOf, wordOf } from '../parts/status.tsx';
+import { formatClock } from '../parts/time.tsx';
 import { go, href, objectHref } from '../router.ts';
 
 /** Time without a key stroke before the server is asked. */
@@ -121,6 +124,8 @@ export function Palette({ onClose }: { onClose(): void }) {
   };
 
   const total = found?.answer?.resources.totalCount ?? 0;
+  const { heldUntil } = useStore(connection);
+  const held = heldUntil && `The server asks for fewer requests. The search waits until ${formatClock(heldUntil)}.`;
   return (
     <dialog
       ref={dialog}
@@ -177,7 +182,7 @@ export function Palette({ onClose }: { onClose(): void }) {
         ))}
       </div>
       <p class="palette-foot" role="status">
-        {found?.failure ?? found?.problems[0]?.message ?? hint(text, found, total)}
+        {held ?? found?.failure ?? found?.problems[0]?.message ?? hint(text, found, total)}
       </p>
     </dialog>
   );
