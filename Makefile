@@ -5,7 +5,7 @@ CACHE := $(or $(FLEETGRAPH_CACHE),$(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME)/fleet
 CARGO_DENY := $(CACHE)/cargo-deny-0.20.2/bin/cargo-deny
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build bench faults check generate advisories clean
+.PHONY: help demo test build bench faults fuzz check generate advisories clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,14 @@ faults: ## Run the registry against thousands of simulated clusters that go wron
 	@from=$$(date +%s); for batch in 0 1 2 3 4 5 6 7 8 9; do \
 	  seeds=$$((from + batch * 400))..$$((from + batch * 400 + 400)); echo "faults: seeds $$seeds"; \
 	  FLEETGRAPH_FAULT_SEEDS=$$seeds cargo test --quiet --workspace --test simulated -- --nocapture || exit 1; \
+	done
+
+fuzz: ## Throw new cases at every parser of what outsiders send, for SECONDS=60 or as long as one likes.
+	@scripts/prepare --only compiler,toolchain
+	@end=$$(( $$(date +%s) + $(or $(SECONDS),60) )); \
+	cargo test --quiet -p limits -p http-api --lib --no-run || exit 1; \
+	while [ $$(date +%s) -lt $$end ]; do \
+	  PROPTEST_CASES=20000 cargo test --quiet -p limits -p http-api --lib fuzz || exit 1; \
 	done
 
 check: ## The quick part of `make test`: format, lints, and tests that start no control plane.

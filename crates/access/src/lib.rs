@@ -6,6 +6,7 @@ mod bounds;
 mod caller;
 mod member;
 mod mode;
+pub mod quota;
 pub mod rbac;
 mod read;
 mod review;

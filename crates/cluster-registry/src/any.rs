@@ -250,8 +250,22 @@ impl AnyReader<'_> {
     /// Why what is read of a kind in a cluster may be old or incomplete, if it may.
     #[must_use]
     pub fn problem(&self, store: &dyn AnyStore) -> Option<Error> {
-        problem(self.clusters.get(store.cluster().as_str())?, store)
+        problem(self.clusters.get(store.cluster().as_str())?, store, self.scope)
             .or_else(|| self.scope.problem(store.cluster()))
+    }
+
+    /// How many objects of a kind may be seen.
+    #[must_use]
+    pub fn count(&self, store: &dyn AnyStore) -> usize {
+        if self.scope.view(store.cluster(), store.kind()).is_all() {
+            return store.len();
+        }
+        let mut count = 0;
+        let _ = self.each(store, None, Edge::Least, Edge::Greatest, &mut |_, _| {
+            count += 1;
+            ControlFlow::Continue(())
+        });
+        count
     }
 
     /// An object of a kind by its name.

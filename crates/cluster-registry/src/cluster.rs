@@ -6,7 +6,7 @@
 use std::{any::TypeId, sync::Arc, time::Duration};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use fleetgraph_core::{Error, ErrorCode, Freshness, Kind, KindMeta, Timestamp, WatchState};
+use fleetgraph_core::{Error, ErrorCode, Freshness, Kind, KindMeta, Scope, Timestamp, View, WatchState};
 use tokio::{
     sync::{Semaphore, broadcast},
     time::sleep,
@@ -73,6 +73,14 @@ pub enum ClusterChange {
     Added,
     Updated,
     Removed,
+}
+
+/// What a caller is told of a copy: an object that can't be decoded is counted, and named, where all may be seen only.
+pub(crate) fn told(freshness: Freshness, view: &View) -> Freshness {
+    if view.is_all() || freshness.malformed == 0 {
+        return freshness;
+    }
+    Freshness { malformed: 0, error: None, ..freshness }
 }
 
 impl Cluster {
@@ -157,15 +165,22 @@ impl Cluster {
         Some(Error::new(problem.code(), problem.to_string()).of_cluster(&self.spec.id))
     }
 
-    /// How current each kind's copy is, in the order of the kind table.
-    pub fn freshness(&self) -> impl Iterator<Item = (&'static KindMeta, Freshness)> + '_ {
+    /// How current the copy of each kind is of which the caller may see something, in the order of the kind table.
+    pub fn freshness<'a>(
+        &'a self,
+        scope: &'a Scope,
+    ) -> impl Iterator<Item = (Arc<dyn AnyStore>, Freshness)> + 'a {
         let reachable = self.reachable();
         let silence = (!reachable).then(|| self.silence()).flatten();
-        self.stores().into_iter().map(move |store| {
-            let mut freshness = store.freshness(reachable);
+        self.stores().into_iter().filter_map(move |store| {
+            let view = scope.view(&self.spec.id, store.kind());
+            if view.is_empty() {
+                return None;
+            }
+            let mut freshness = told(store.freshness(reachable), &view);
             // The watch itself may not have noticed yet.
             freshness.error = freshness.error.or_else(|| silence.clone());
-            (store.kind(), freshness)
+            Some((store, freshness))
         })
     }
 

@@ -13,7 +13,7 @@ use fleetgraph_core::{
 
 use crate::{
     any::AnyStore,
-    cluster::Cluster,
+    cluster::{Cluster, told},
     entry::{Entry, Shared},
     registry::{Clusters, Registry},
     store::{Edge, Snapshot, Store},
@@ -144,7 +144,8 @@ impl<K: Kind> Reader<'_, K> {
         let problems = clusters
             .iter()
             .flat_map(|cluster| {
-                let stores = chosen_stores(cluster, query).filter_map(|store| problem(cluster, &store));
+                let stores =
+                    chosen_stores(cluster, query).filter_map(|store| problem(cluster, &store, self.scope));
                 stores.chain(self.scope.problem(&cluster.spec().id)).collect::<Vec<_>>()
             })
             .collect();
@@ -222,7 +223,7 @@ impl<K: Kind> Reader<'_, K> {
         let cluster = self.clusters.get(cluster)?;
         let id = &cluster.spec().id;
         self.scope.allows_cluster(id).then(|| {
-            let of_store = cluster.stores_of::<K>().find_map(|store| problem(cluster, &store));
+            let of_store = cluster.stores_of::<K>().find_map(|store| problem(cluster, &store, self.scope));
             of_store.or_else(|| self.scope.problem(id))
         })?
     }
@@ -378,9 +379,9 @@ fn segments<'a, K: Kind>(
 }
 
 /// Why a cluster's part of an answer may be old or incomplete.
-pub(crate) fn problem(cluster: &Cluster, store: &dyn AnyStore) -> Option<Error> {
-    let freshness = store.freshness(cluster.reachable());
+pub(crate) fn problem(cluster: &Cluster, store: &dyn AnyStore, scope: &Scope) -> Option<Error> {
     let id = &cluster.spec().id;
+    let freshness = told(store.freshness(cluster.reachable()), &scope.view(id, store.kind()));
     let plural = store.kind().plural;
     let cause = freshness.error.clone().or_else(|| cluster.config_error());
     let reason = || cause.as_ref().map(|e| format!(": {}", e.message)).unwrap_or_default();

@@ -88,8 +88,8 @@ async fn clusters_come_and_go_while_the_registry_runs() {
     let cluster = registry.cluster(&scope, "coming").unwrap();
     until("the absent kind is known to be absent", || {
         cluster
-            .freshness()
-            .any(|(kind, freshness)| kind.kind == "Absent" && freshness.state == WatchState::Absent)
+            .freshness(&Scope::everything())
+            .any(|(store, freshness)| store.kind().kind == "Absent" && freshness.state == WatchState::Absent)
     })
     .await;
     assert!(cluster.ready(), "a kind that the server doesn't have keeps no cluster unready");
@@ -133,7 +133,9 @@ async fn what_the_account_may_not_read_is_forbidden_until_it_may() {
     let mut spec = spec(&plane);
     spec.auth = Auth::kubeconfig(kubeconfig, None);
     let cluster = registry.add(spec).await.unwrap();
-    let state = |kind: &str| cluster.freshness().find(|(meta, _)| meta.kind == kind).unwrap().1.state;
+    let state = |kind: &str| {
+        cluster.freshness(&Scope::everything()).find(|(store, _)| store.kind().kind == kind).unwrap().1.state
+    };
     until("it is forbidden", || state("Namespace") == WatchState::Forbidden).await;
     let scope = Scope::everything();
     let selection = registry.read::<Namespace>(&scope).select(&Query::default()).unwrap();

@@ -56,6 +56,16 @@ codes! {
     TokenLimit = "TOKEN_LIMIT", 400;
     /// The document is too long.
     DocumentTooLarge = "DOCUMENT_TOO_LARGE", 400;
+    /// The schema is not told here.
+    IntrospectionDisabled = "INTROSPECTION_DISABLED", 400;
+    /// No document is known by this hash; send the document with it.
+    PersistedQueryNotFound = "PERSISTED_QUERY_NOT_FOUND", 400;
+    /// Documents are not kept here; send them with each request.
+    PersistedQueryNotSupported = "PERSISTED_QUERY_NOT_SUPPORTED", 400;
+    /// The document has another hash than the one that was sent with it.
+    PersistedQueryMismatch = "PERSISTED_QUERY_MISMATCH", 400;
+    /// Only documents of a list are executed, and this is none of them.
+    DocumentNotTrusted = "DOCUMENT_NOT_TRUSTED", 403;
     /// The request body is too long.
     PayloadTooLarge = "PAYLOAD_TOO_LARGE", 413;
     /// The method is not allowed on this path, or not for this operation.
@@ -66,8 +76,14 @@ codes! {
     UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", 415;
     /// The caller could not be identified.
     Unauthenticated = "UNAUTHENTICATED", 401;
+    /// Who is calling can't be found out now: the issuer, the cluster or the catalog that would know doesn't answer.
+    AuthenticationUnavailable = "AUTHENTICATION_UNAVAILABLE", 503;
     /// The caller may not do this.
     Forbidden = "FORBIDDEN", 403;
+    /// Pages of this origin may not use the API.
+    OriginNotAllowed = "ORIGIN_NOT_ALLOWED", 403;
+    /// Nothing is served under the host that the request names.
+    HostNotAllowed = "HOST_NOT_ALLOWED", 421;
     /// There is no such object, or the caller may not see it.
     NotFound = "NOT_FOUND", 404;
     /// There is no cluster with this id.

@@ -27,7 +27,7 @@ pub use id::{ClusterId, ObjectId};
 pub use intern::{Istr, Label, Labels};
 pub use kind::{IndexKey, Kind, KindMeta, Meta, OwnerRef, Text};
 pub use page::{Cursor, PageRequest};
-pub use principal::{Bounds, Principal};
+pub use principal::{Bounds, Identity, Method, Principal, SignedBy};
 pub use quantity::Quantity;
 pub use relation::{EdgeType, ReferenceRule, Relation};
 pub use scope::{Decider, Scope, Settled, Sight, Verb, View};

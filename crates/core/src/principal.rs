@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// Who is calling, as far as it was proven: names as the clusters' RBAC knows them, and what fleetgraph itself says of
 /// their owner.
@@ -59,4 +60,49 @@ impl Principal {
     pub fn of_tenants<T: Into<Arc<str>>>(self, tenants: impl IntoIterator<Item = T>) -> Self {
         Self { tenants: Arc::new(tenants.into_iter().map(Into::into).collect()), ..self }
     }
+}
+
+/// Somebody who has proven who they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    pub principal: Arc<Principal>,
+    /// When the proof ends by itself.
+    pub until: Option<SystemTime>,
+    pub method: Method,
+    /// What the audit trail names the credential by, such as the id of an API token; never the credential.
+    pub credential: Arc<str>,
+}
+
+/// How somebody proved who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Method {
+    Oidc,
+    TokenReview,
+    ApiToken,
+    ClientCertificate,
+    TrustedHeaders,
+}
+
+impl Method {
+    /// The word for it in logs and in the audit trail.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Oidc => "oidc",
+            Self::TokenReview => "token_review",
+            Self::ApiToken => "api_token",
+            Self::ClientCertificate => "client_certificate",
+            Self::TrustedHeaders => "trusted_headers",
+        }
+    }
+}
+
+/// Which of the configured authorities have signed a client's certificate. The listener verifies a chain against those of
+/// clients and against those of the trusted proxy, each alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SignedBy {
+    /// Those of end users: the certificate says who is calling.
+    Clients,
+    /// Those of the trusted proxy: the certificate says that the proxy is calling for somebody.
+    Proxy,
 }

@@ -9,11 +9,11 @@
 use std::path::Path;
 
 use cluster_registry::connection::{
-    Auth, ClusterSpec, ConnectError, DiscoverOptions, Discovery, TlsSpec, Token, discover,
+    AccessRule, Auth, ClusterSpec, ConnectError, DiscoverOptions, Discovery, TlsSpec, Token, discover,
 };
 use fleetgraph_core::ClusterId;
 
-use crate::config::{AuthMethod, ClusterConfig, Config, TlsConfig};
+use crate::config::{AccessMode, AuthMethod, ClusterConfig, Config, TlsConfig};
 
 /// The clusters, and what of the kubeconfig can't be used; that never stops the others.
 pub fn find(config: &Config, contexts: &[String]) -> Discovery {
@@ -47,6 +47,12 @@ fn spec(cluster: &ClusterConfig) -> Result<ClusterSpec, fleetgraph_core::Error> 
         name: if cluster.name.is_empty() { cluster.id.clone() } else { cluster.name.clone() },
         environment: cluster.environment.clone(),
         region: text(&cluster.region),
+        tenant: cluster.tenant.as_str().into(),
+        access: match cluster.access_mode {
+            AccessMode::Auto => AccessRule::Auto,
+            AccessMode::Rbac => AccessRule::Rbac,
+            AccessMode::Reviews => AccessRule::Reviews,
+        },
         tls: tls(&cluster.tls_config),
         proxy_url: text(&cluster.proxy_url),
         qps: cluster.qps,

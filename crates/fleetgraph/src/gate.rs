@@ -1,21 +1,131 @@
-//! What happens to each GraphQL request before it is executed, whatever transport it came by.
+//! What happens to each GraphQL request before it is executed, whatever transport it came by: who is calling, whether the
+//! document asks for too much, and what of the fleet the caller may see.
 
-use async_graphql::{Request, ServerError};
+use std::sync::Arc;
+
+use access::{
+    Access,
+    authn::{Authenticator, Denied},
+    quota::{Exceeded, Quotas},
+};
+use async_graphql::{Request, ServerError, parser::types::OperationType};
 use cluster_registry::Registry;
-use fleetgraph_core::Scope;
+use fleetgraph_core::{Error, ErrorCode, Identity, Principal, Scope};
+use futures::future::BoxFuture;
 use graphql::{Viewer, limits::Limits};
 use http_api::RequestContext;
 
-/// Refuses documents that ask for too much, and gives each request the view of the fleet that its caller has.
+use crate::presented::presented;
+
+/// Refuses strangers, and documents that ask for too much, and gives each request the view of the fleet that its caller has.
 pub struct Gate {
     pub limits: Limits,
     pub registry: Registry,
+    pub callers: Callers,
+    pub quotas: Quotas,
+    /// Whose callers may send documents that aren't trusted.
+    pub exempt_groups: Vec<String>,
+}
+
+/// Who is let in.
+pub enum Callers {
+    /// Whoever reaches the server, to see everything. The configuration allows it on loopback only.
+    Anybody,
+    /// Those who prove who they are, to see what each cluster's rules show them.
+    Known { authenticator: Authenticator, access: Arc<Access> },
+}
+
+impl Gate {
+    /// Charges an operation to its caller. A subscription takes a place, which it gives back when it ends.
+    fn charge(&self, principal: &Principal, cost: u64, mut request: Request) -> Result<Request, Exceeded> {
+        self.quotas.operation(principal, cost)?;
+        let subscribes = request.parsed_query().is_ok_and(|document| {
+            document.operations.iter().any(|(_, operation)| operation.node.ty == OperationType::Subscription)
+        });
+        if subscribes { Ok(request.data(self.quotas.subscription(principal)?)) } else { Ok(request) }
+    }
+
+    fn scope(&self, context: &RequestContext) -> Result<Scope, Error> {
+        match (&self.callers, &context.caller) {
+            (Callers::Anybody, _) => Ok(Scope::everything()),
+            (Callers::Known { access, .. }, Some(caller)) => Ok(access.scope(Arc::clone(&caller.principal))),
+            (Callers::Known { .. }, None) => Err(refusal(&Denied::Missing)),
+        }
+    }
 }
 
 impl http_api::Gate for Gate {
-    fn admit(&self, _context: &RequestContext, mut request: Request) -> Result<Request, Vec<ServerError>> {
-        self.limits.admit(&mut request).map_err(|error| vec![error.into()])?;
-        // Callers aren't authenticated yet, and so the server listens on loopback only: whoever is there sees all.
-        Ok(request.data(Viewer::new(self.registry.clone(), Scope::everything())))
+    fn identify<'a>(
+        &'a self,
+        context: &'a RequestContext,
+    ) -> BoxFuture<'a, Result<Option<Arc<Identity>>, Error>> {
+        Box::pin(async move {
+            let Callers::Known { authenticator, .. } = &self.callers else { return Ok(None) };
+            let outcome = match presented(context) {
+                Ok(presented) => authenticator.authenticate(&presented).await,
+                Err(denied) => Err(denied),
+            };
+            match outcome {
+                Ok(identity) => Ok(Some(Arc::new(identity))),
+                Err(denied) => {
+                    tracing::warn!(
+                        request_id = %context.request_id,
+                        transport = %context.transport,
+                        peer = context.peer.map(tracing::field::display),
+                        reason = %denied,
+                        "a caller is not let in"
+                    );
+                    Err(refusal(&denied))
+                }
+            }
+        })
     }
+
+    fn may_send_any_document(&self, context: &RequestContext) -> bool {
+        let groups = context.caller.iter().flat_map(|caller| caller.principal.groups.iter());
+        groups.into_iter().any(|group| self.exempt_groups.iter().any(|exempt| **exempt == **group))
+    }
+
+    fn admit(&self, context: &RequestContext, mut request: Request) -> Result<Request, Vec<ServerError>> {
+        let scope = self.scope(context).map_err(|error| vec![coded(&error)])?;
+        let cost = self.limits.admit(&mut request).map_err(|error| vec![error.into()])?;
+        if let Some(caller) = &context.caller {
+            request =
+                self.charge(&caller.principal, cost, request).map_err(|exceeded| vec![limited(&exceeded)])?;
+        }
+        Ok(request.data(Viewer::new(self.registry.clone(), scope)))
+    }
+}
+
+/// What a caller is told, who is not told why.
+fn refusal(denied: &Denied) -> Error {
+    match denied {
+        Denied::Missing => Error::new(
+            ErrorCode::Unauthenticated,
+            "say who is calling: the header `authorization: Bearer TOKEN`, or for a WebSocket the same in the payload of \
+             connection_init",
+        ),
+        Denied::Invalid(_) => Error::new(
+            ErrorCode::Unauthenticated,
+            "the credential is not valid here: it may have expired, or be meant for somebody else",
+        ),
+        Denied::Unavailable(_) => Error::new(
+            ErrorCode::AuthenticationUnavailable,
+            "it can't be found out now who is calling; try again",
+        ),
+    }
+}
+
+fn coded(error: &Error) -> ServerError {
+    let mut coded = ServerError::new(error.message.clone(), None);
+    coded.extensions.get_or_insert_default().set("code", error.code.as_str());
+    coded
+}
+
+fn limited(exceeded: &Exceeded) -> ServerError {
+    let mut error = coded(&Error::new(ErrorCode::RateLimited, exceeded.to_string()));
+    if let Some(time) = exceeded.retry_after {
+        error.extensions.get_or_insert_default().set("retryAfterSeconds", time.as_secs() + 1);
+    }
+    error
 }

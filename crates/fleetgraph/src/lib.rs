@@ -7,6 +7,7 @@ mod clusters;
 pub mod config;
 mod gate;
 pub mod lifecycle;
+mod presented;
 mod readiness;
 mod serve;
 mod simulated;

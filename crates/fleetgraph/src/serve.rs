@@ -2,18 +2,22 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use access::{Access, authn::Authenticator, quota::Quotas};
 use anyhow::{Context, bail};
 use cluster_registry::Registry;
 use fleetgraph_core::{Kind, Scope};
 use graphql::{SchemaSettings, limits::Limits};
-use http_api::{Parts, Shutdown};
-use kinds::custom::{CustomResources, ReferenceConfig, Wanted};
+use http_api::{Documents, Parts, Shutdown, Tls, TlsConfig};
+use kinds::{
+    ClusterRole, ClusterRoleBinding, Namespace, Role, RoleBinding,
+    custom::{CustomResources, ReferenceConfig, Wanted},
+};
 use tokio::net::TcpListener;
 
 use crate::{
     clusters,
     config::{Config, SecretDetail},
-    gate::Gate,
+    gate::{Callers, Gate},
     lifecycle::{Lifecycle, Phase, Signals, Tasks},
     readiness::Readiness,
     telemetry::{Telemetry, serve_metrics},
@@ -58,6 +62,8 @@ async fn serve(
     ready: impl FnOnce(SocketAddr) + Send + 'static,
 ) -> anyhow::Result<()> {
     let life = Lifecycle::default();
+    let tls = Tls::load(&tls(config)).context("TLS can't be served")?;
+    let documents = Documents::load(&config.http).context("the trusted documents can't be used")?;
     let http = bind("GraphQL", config.listen).await?;
     let address = http.local_addr()?;
     let metrics = bind("metrics", config.metrics_listen).await?;
@@ -71,7 +77,14 @@ async fn serve(
         Limits::new(config.limits.clone(), &schema.sdl()).context("the schema can't be read back")?;
     let router = http_api::router(Parts {
         executor: schema,
-        gate: Arc::new(Gate { limits, registry: registry.clone() }),
+        gate: Arc::new(Gate {
+            limits,
+            registry: registry.clone(),
+            callers: callers(config, &registry)?,
+            quotas: Quotas::new(&config.quotas),
+            exempt_groups: config.http.trusted_documents.exempt_groups.clone(),
+        }),
+        documents: documents.clone(),
         readiness: Arc::new(Readiness { life: life.clone(), registry: registry.clone() }),
         config: config.http.clone(),
         shutdown: shutdown.clone(),
@@ -82,9 +95,13 @@ async fn serve(
         let (bounds, shutdown) = (config.http.clone(), shutdown.clone());
         // It has stages of its own to end in, which `shutdown` begins.
         |_| async move {
-            http_api::serve(http, router, &bounds, &shutdown).await;
+            http_api::serve(http, tls, router, &bounds, &shutdown).await;
             Ok(())
         }
+    });
+    tasks.spawn("reader of trusted documents", |stop| async move {
+        stop.run_until_cancelled(documents.follow()).await;
+        Ok(())
     });
     tasks.spawn("metrics server", {
         let page = telemetry.prometheus();
@@ -136,6 +153,29 @@ async fn serve(
     outcome
 }
 
+/// The listener verifies certificates against the authorities that authentication names.
+fn tls(config: &Config) -> TlsConfig {
+    TlsConfig {
+        client_ca_file: config.authentication.client_certificates.ca_file.clone(),
+        proxy_ca_file: config.authentication.trusted_proxy.ca_file.clone(),
+        ..config.http.tls.clone()
+    }
+}
+
+/// Who is let in, and what they may see.
+fn callers(config: &Config, registry: &Registry) -> anyhow::Result<Callers> {
+    if !config.authentication.is_configured() {
+        return Ok(Callers::Anybody);
+    }
+    Ok(Callers::Known {
+        authenticator: Authenticator::start(config.authentication.clone(), registry, None)?,
+        access: Access::new(
+            registry.clone(),
+            access::Settings { max_rules_age: config.max_rules_age, ..access::Settings::default() },
+        ),
+    })
+}
+
 async fn bind(what: &'static str, address: SocketAddr) -> anyhow::Result<TcpListener> {
     let listener = TcpListener::bind(address)
         .await
@@ -152,7 +192,7 @@ async fn registry(config: &Config, contexts: &[String]) -> anyhow::Result<Regist
         concurrent_lists_per_cluster: config.registry.max_concurrent_initial_lists_per_cluster,
         resync_period: config.resync_period,
         audit_period: config.audit_period,
-        watch_resources: config.watch_resources.clone(),
+        watch_resources: watched(config),
         metadata_only: match config.secrets {
             SecretDetail::Metadata => vec![<kinds::Secret as Kind>::META.plural.to_owned()],
             SecretDetail::Keys => Vec::new(),
@@ -175,6 +215,18 @@ async fn registry(config: &Config, contexts: &[String]) -> anyhow::Result<Regist
         bail!("there is no cluster to serve: {}", problems.join("; "));
     }
     Ok(registry)
+}
+
+/// The kinds that are watched: those of the configuration, and what says who may see them.
+fn watched(config: &Config) -> Vec<String> {
+    let mut watched = config.watch_resources.clone();
+    if !watched.is_empty() && config.authentication.is_configured() {
+        let rules = [ClusterRole::META, ClusterRoleBinding::META, Role::META, RoleBinding::META];
+        watched.extend(rules.iter().map(|kind| kind.plural.to_owned()));
+        // Callers who may not list a kind everywhere may in some namespaces.
+        watched.push(Namespace::META.plural.to_owned());
+    }
+    watched
 }
 
 /// What the configuration says of custom resources.

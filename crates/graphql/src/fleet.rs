@@ -37,7 +37,7 @@ impl FleetQuery {
         Ok(clusters.filter(|cluster| filter.matches(cluster)).map(ClusterObject::new).collect())
     }
 
-    /// How current fleetgraph's copy of each kind of each cluster is.
+    /// How current fleetgraph's copy is of each kind of each cluster of which the caller may see something.
     async fn freshness(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Freshness>> {
         Freshness::of_fleet(ctx)
     }

@@ -10,11 +10,11 @@ mod diff;
 mod entities;
 mod fleet;
 mod graph;
-pub mod limits;
 mod list;
 mod page;
 mod query;
 mod search;
+mod settled;
 mod subscription;
 mod watch;
 
@@ -24,6 +24,7 @@ use async_graphql::{Data, EmptyMutation, Executor, Request, Response, SDLExportO
 use futures::{future::BoxFuture, stream::BoxStream};
 
 pub use kinds::Viewer;
+pub use limits;
 
 /// The roots of the schema.
 type Roots = async_graphql::Schema<query::Query, EmptyMutation, subscription::Subscription>;
@@ -54,7 +55,7 @@ impl Schema {
 }
 
 fn executed(roots: Roots, request: Request) -> BoxFuture<'static, Response> {
-    Box::pin(async move { roots.execute(request).await })
+    Box::pin(settled::execute(roots, request))
 }
 
 fn streamed(roots: &Roots, request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Response> {
@@ -111,4 +112,28 @@ pub fn federation_sdl() -> String {
             .sorted_arguments()
             .sorted_enum_items(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::Request;
+    use limits::{LimitError, Limits, LimitsConfig};
+
+    fn admit(limits: &Limits, query: &str) -> Result<(), LimitError> {
+        limits.admit(&mut Request::new(query)).map(drop)
+    }
+
+    #[test]
+    fn the_default_limits_hold_for_the_real_schema() {
+        let config = LimitsConfig { introspection: true, ..LimitsConfig::default() };
+        let limits = Limits::new(config, &super::federation_sdl()).unwrap();
+        for query in [
+            "{ pods(limit: 10000) { id name nodeName phase podIP startedAt namespace uid createdAt __typename } }",
+            "{ podsConnection(first: 1000) { edges { node { id name } } } }",
+            "{ __schema { types { name fields { name args { name } type { name ofType { name } } } } } }",
+        ] {
+            assert_eq!(admit(&limits, query), Ok(()), "{query}");
+        }
+        assert!(admit(&limits, "{ pods(limit: 2000000) { id } }").is_err());
+    }
 }

@@ -57,6 +57,9 @@ pub struct WatchEvent<K: ResourceKind> {
     pub cluster: Option<ClusterId>,
 }
 
+/// How often what may be seen is asked for anew, until all of it is known.
+const ROUNDS: usize = 8;
+
 struct Feed<K: ResourceKind> {
     registry: Registry,
     hub: Arc<Hub<K>>,
@@ -88,7 +91,7 @@ pub fn events<K: ResourceKind>(
     }
     // Deltas first, then the state: what happens between is seen twice, never missed; the numbers tell.
     let (deltas, seen) = hub.subscribe();
-    let mut feed = Feed {
+    let feed = Feed {
         registry: registry.clone(),
         hub,
         deltas,
@@ -98,14 +101,16 @@ pub fn events<K: ResourceKind>(
         seen,
         ahead: HashMap::new(),
     };
-    if feed.interest.initial {
-        feed.push_state_since(0, EventType::Created)?;
-    }
     Ok(futures::stream::unfold(feed, |mut feed| async move { feed.next().await.map(|event| (event, feed)) }))
 }
 
 impl<K: ResourceKind> Feed<K> {
     async fn next(&mut self) -> Option<WatchEvent<K>> {
+        if std::mem::take(&mut self.interest.initial)
+            && self.push_state_since(0, EventType::Created).await.is_err()
+        {
+            self.ready.push_back(resync_all());
+        }
         loop {
             if let Some(event) = self.ready.pop_front() {
                 return Some(event);
@@ -114,9 +119,15 @@ impl<K: ResourceKind> Feed<K> {
                 Ok(delta) if delta.number <= self.seen => {}
                 Ok(delta) => {
                     self.seen = delta.number;
+                    let before = self.ready.len();
                     self.push(&delta);
+                    // What could not be told whether it may be seen was left out: it is, once that was asked.
+                    if self.scope.settle().await {
+                        self.ready.truncate(before);
+                        self.push(&delta);
+                    }
                 }
-                Err(RecvError::Lagged(_)) => self.catch_up(),
+                Err(RecvError::Lagged(_)) => self.catch_up().await,
                 Err(RecvError::Closed) => return None,
             }
         }
@@ -178,7 +189,7 @@ impl<K: ResourceKind> Feed<K> {
     }
 
     /// Makes up for deltas that the broadcast dropped.
-    fn catch_up(&mut self) {
+    async fn catch_up(&mut self) {
         let since = self.seen;
         let missed = self.hub.missed_since(since);
         self.seen = missed.up_to;
@@ -189,14 +200,27 @@ impl<K: ResourceKind> Feed<K> {
         for delta in gone {
             self.push(&delta);
         }
-        if self.push_state_since(since, EventType::Updated).is_err() {
+        if self.push_state_since(since, EventType::Updated).await.is_err() {
             self.ready.push_back(resync_all());
         }
     }
 
     /// The current state of what changed after a number, oldest change first. What is no longer selected by its
     /// labels may have been before: it is sent as gone.
-    fn push_state_since(&mut self, number: u64, kind: EventType) -> Result<(), Error> {
+    async fn push_state_since(&mut self, number: u64, kind: EventType) -> Result<(), Error> {
+        let before = self.ready.len();
+        self.push_what_is_known(number, kind)?;
+        for _ in 1..ROUNDS {
+            if !self.scope.settle().await {
+                break;
+            }
+            self.ready.truncate(before);
+            self.push_what_is_known(number, kind)?;
+        }
+        Ok(())
+    }
+
+    fn push_what_is_known(&mut self, number: u64, kind: EventType) -> Result<(), Error> {
         let all = number == 0;
         let query = Query {
             clusters: self.interest.cluster.iter().cloned().map(|cluster| vec![cluster]).next(),

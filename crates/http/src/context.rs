@@ -6,7 +6,8 @@
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 use async_graphql::{Request, ServerError};
-use fleetgraph_core::Error;
+use fleetgraph_core::{Error, Identity};
+use futures::future::BoxFuture;
 use http::{Extensions, HeaderMap};
 
 use crate::request_id::RequestId;
@@ -47,20 +48,33 @@ pub struct RequestContext {
     pub peer: Option<SocketAddr>,
     /// The payload of a WebSocket's `connection_init`, where browsers put a token that they can't send as a header.
     pub connection_params: Option<Arc<serde_json::Map<String, serde_json::Value>>>,
-    /// What tower layers before the transports have found out, such as the caller.
+    /// What the listener and tower layers have found out, such as the connection's certificate.
     pub extensions: Extensions,
+    /// Who is calling; nobody in particular where callers aren't asked.
+    pub caller: Option<Arc<Identity>>,
 }
 
 /// Decides on requests before anything is executed.
 ///
-/// Any `Fn(&RequestContext, Request) -> Result<Request, Vec<ServerError>>` is one.
+/// Any `Fn(&RequestContext, Request) -> Result<Request, Vec<ServerError>>` is one that asks nobody who they are.
 pub trait Gate: Send + Sync + 'static {
-    /// Whether a WebSocket may be used, asked once at its `connection_init`. An error closes it with code 4403.
+    /// Who is calling: asked once for each HTTP request, before its body is read; for a WebSocket at its
+    /// `connection_init`; and again every [`REASK`](crate::REASK) for as long as a stream stays open.
     ///
     /// # Errors
-    /// The reason, which the client is told.
-    fn connect(&self, _context: &RequestContext) -> Result<(), Error> {
-        Ok(())
+    /// What the caller is told: [`ErrorCode::Unauthenticated`](fleetgraph_core::ErrorCode::Unauthenticated) ends what is
+    /// open at once; any other code says that it can't be told now.
+    fn identify<'a>(
+        &'a self,
+        _context: &'a RequestContext,
+    ) -> BoxFuture<'a, Result<Option<Arc<Identity>>, Error>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    /// Whether this caller may send any document where only trusted ones are executed: a federation gateway, whose
+    /// operations are made for each request, or somebody who explores. Asked before [`Gate::admit`].
+    fn may_send_any_document(&self, _context: &RequestContext) -> bool {
+        false
     }
 
     /// Lets a request through, with whatever its resolvers need in its data.

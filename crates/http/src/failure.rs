@@ -8,7 +8,7 @@ use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
-use fleetgraph_core::ErrorCode;
+use fleetgraph_core::{Error, ErrorCode};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
@@ -75,9 +75,19 @@ impl Failure {
         let mut response = (self.status, Body::from(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, media.content_type());
+        if self.code == ErrorCode::Unauthenticated {
+            // A must of RFC 9110, 15.5.2.
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if let Some(allow) = self.allow {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));
         }
         response
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::new(error.code, error.message)
     }
 }

@@ -12,24 +12,42 @@
 //! ```
 
 mod app;
+mod caller;
 mod config;
+mod connection;
 mod context;
+mod documents;
 mod failure;
+mod files;
+#[cfg(test)]
+mod fuzz;
 mod graphql;
+mod hardening;
 mod health;
+mod hosts;
 mod metrics;
 mod observe;
+mod origins;
 mod page;
 mod request_id;
 mod router;
 mod serve;
 mod shutdown;
+mod tls;
+mod unread;
 mod websocket;
 
-pub use config::{HttpConfig, SseConfig, WebSocketConfig};
+pub use caller::REASK;
+pub use config::{
+    HttpConfig, PersistedQueriesConfig, SseConfig, TlsConfig, TrustMode, TrustedDocumentsConfig,
+    WebSocketConfig,
+};
 pub use context::{Gate, RequestContext, Transport};
+pub use documents::{Documents, DocumentsError};
 pub use health::{Check, Readiness};
+pub use hosts::{HostPattern, HostPatternError};
 pub use request_id::RequestId;
 pub use router::{Parts, router};
 pub use serve::{Drained, serve};
 pub use shutdown::Shutdown;
+pub use tls::{PeerCertificate, SignedBy, Tls, TlsError};

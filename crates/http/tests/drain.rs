@@ -22,7 +22,7 @@ async fn ask(server: &Server, accept: &str, query: &str) -> TcpStream {
     let mut stream = connect(server).await;
     let body = serde_json::json!({ "query": query }).to_string();
     let request = format!(
-        "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\naccept: {accept}\r\n\
+        "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\naccept: {accept}\r\n\
          content-length: {}\r\n\r\n{body}",
         body.len()
     );
@@ -54,7 +54,7 @@ async fn a_request_in_flight_is_finished_and_no_new_connection_is_taken() {
     let mut stream = ask(&server, "application/json", "mutation { bump(ms: 500) }").await;
     let mut idle = connect(&server).await;
     // The header alone shows that the connection was accepted before the drain begins.
-    idle.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    idle.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     assert!(read_until(&mut idle, "ok").await.contains("200 OK"));
     let drain = tokio::spawn(server.stop());
     assert!(read_until(&mut stream, "bump").await.contains(r#"{"data":{"bump":1}}"#));
@@ -68,7 +68,7 @@ async fn what_is_not_done_at_the_deadline_is_dropped_and_counted() {
     let server = Server::start(HttpConfig { drain_timeout: Duration::from_millis(200), ..config() }).await;
     let mut stream = ask(&server, "application/json", "{ slow(ms: 60000) }").await;
     let mut probe = connect(&server).await;
-    probe.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    probe.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
     read_until(&mut probe, "ok").await;
     assert_eq!(server.stop().await.dropped, 1);
     assert_eq!(read_until(&mut stream, "").await, "");
@@ -79,7 +79,7 @@ async fn readiness_fails_for_the_delay_while_requests_are_still_served() {
     let server = Server::start(HttpConfig { drain_delay: Duration::from_secs(2), ..config() }).await;
     server.shutdown.begin();
     let mut probe = connect(&server).await;
-    probe.write_all(b"GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    probe.write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
     assert!(read_until(&mut probe, "check failed").await.contains("503"));
     let mut stream = ask(&server, "application/json", "{ hello }").await;
     assert!(read_until(&mut stream, "world").await.contains("200 OK"));
@@ -95,8 +95,7 @@ async fn a_header_or_a_body_that_does_not_come_is_not_waited_for() {
     let answer = read_until(&mut header, "").await;
     assert!(answer.is_empty() || answer.contains("408"), "{answer}");
     let mut body = connect(&server).await;
-    let request =
-        "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{";
+    let request = "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{";
     body.write_all(request.as_bytes()).await.unwrap();
     let answer = read_until(&mut body, "TIMEOUT").await;
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
-use cluster_registry::{Cluster, health::HealthStatus as State, unknown_cluster};
-use fleetgraph_core::{ClusterId, KindMeta, Timestamp};
+use async_graphql::{ComplexObject, Context, Enum, ID, InputObject, Object, SimpleObject};
+use cluster_registry::{AnyStore, Cluster, health::HealthStatus as State, unknown_cluster};
+use fleetgraph_core::{ClusterId, KindMeta, Scope, Timestamp};
 
 use crate::{
     error::{ErrorExt, graphql_error, report},
@@ -153,12 +153,9 @@ impl ClusterObject {
         self.select(ctx, &filter.unwrap_or_default())
     }
 
-    /// How current fleetgraph's copy of each kind is.
-    async fn freshness(&self) -> Vec<Freshness> {
-        self.0
-            .freshness()
-            .map(|(kind, freshness)| Freshness::new(kind.kind, &self.0.spec().id, freshness))
-            .collect()
+    /// How current fleetgraph's copy is of each kind of which the caller may see something.
+    async fn freshness(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Freshness>> {
+        Ok(Freshness::of_cluster(&self.0, &Viewer::of(ctx)?.scope).collect())
     }
 }
 
@@ -234,7 +231,10 @@ impl From<State> for HealthState {
 
 /// How current the copy of one kind of one cluster is.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub struct Freshness {
+    #[graphql(skip)]
+    store: Arc<dyn AnyStore>,
     /// The cluster's id.
     cluster: String,
     /// The kind, such as `Pod`.
@@ -246,9 +246,7 @@ pub struct Freshness {
     age_seconds: Option<f64>,
     /// The resourceVersion up to which the copy is complete, as far as is known.
     resource_version: Option<String>,
-    /// Objects in the copy.
-    objects: usize,
-    /// Objects that could not be decoded, and so are left out.
+    /// Objects that could not be decoded, and so are left out; 0 for a caller who may not see all objects of the kind.
     malformed: usize,
     /// What is wrong with the watch.
     error: Option<String>,
@@ -256,20 +254,33 @@ pub struct Freshness {
     error_code: Option<&'static str>,
 }
 
+#[ComplexObject]
 impl Freshness {
-    fn new(kind: &'static str, cluster: &ClusterId, freshness: fleetgraph_core::Freshness) -> Self {
+    /// How many objects of the copy the caller may see.
+    async fn objects(&self, ctx: &Context<'_>) -> async_graphql::Result<usize> {
+        let viewer = Viewer::of(ctx)?;
+        Ok(viewer.registry.read_any(&viewer.scope).count(&*self.store))
+    }
+}
+
+impl Freshness {
+    fn new(store: Arc<dyn AnyStore>, freshness: fleetgraph_core::Freshness) -> Self {
         Self {
-            cluster: cluster.to_string(),
-            kind,
+            cluster: store.cluster().to_string(),
+            kind: store.kind().kind,
             state: freshness.state.into(),
             last_event_at: freshness.last_event.map(DateTime),
             age_seconds: freshness.last_event.map(|time| time.elapsed().as_secs_f64()),
             resource_version: freshness.resource_version,
-            objects: freshness.objects,
             malformed: freshness.malformed,
             error_code: freshness.error.as_ref().map(|error| error.code.as_str()),
             error: freshness.error.map(|error| error.message),
+            store,
         }
+    }
+
+    fn of_cluster<'a>(cluster: &'a Cluster, scope: &'a Scope) -> impl Iterator<Item = Self> + 'a {
+        cluster.freshness(scope).map(|(store, freshness)| Self::new(store, freshness))
     }
 
     pub(crate) fn of_kind(
@@ -280,8 +291,8 @@ impl Freshness {
         let viewer = Viewer::of(ctx)?;
         let cluster = viewer.registry.cluster(&viewer.scope, cluster.as_str());
         Ok(cluster.and_then(|cluster| {
-            let found = cluster.freshness().find(|(meta, _)| *meta == kind);
-            found.map(|(meta, freshness)| Self::new(meta.kind, &cluster.spec().id, freshness))
+            let found = cluster.freshness(&viewer.scope).find(|(store, _)| store.kind() == kind);
+            found.map(|(store, freshness)| Self::new(store, freshness))
         }))
     }
 
@@ -292,13 +303,7 @@ impl Freshness {
     pub fn of_fleet(ctx: &Context<'_>) -> async_graphql::Result<Vec<Self>> {
         let viewer = Viewer::of(ctx)?;
         let clusters = viewer.registry.clusters(&viewer.scope);
-        Ok(clusters
-            .iter()
-            .flat_map(|cluster| {
-                let id = &cluster.spec().id;
-                cluster.freshness().map(move |(meta, freshness)| Self::new(meta.kind, id, freshness))
-            })
-            .collect())
+        Ok(clusters.iter().flat_map(|cluster| Self::of_cluster(cluster, &viewer.scope)).collect())
     }
 }
 

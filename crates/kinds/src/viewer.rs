@@ -37,6 +37,12 @@ impl Viewer {
         Self { registry, scope, loaders, warned: Mutex::default() }
     }
 
+    /// The same caller's view, for executing the same request once more.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self::new(self.registry.clone(), self.scope.clone())
+    }
+
     /// The viewer of the request that is being answered.
     ///
     /// # Errors

@@ -106,6 +106,7 @@ pub(crate) fn arguments(
                 Controllers::Without(names) => {
                     names.iter().fold("*".to_owned(), |list, name| format!("{list},-{name}"))
                 }
+                Controllers::Only(names) => names.join(","),
             };
             let mut arguments = follower(&file("kubeconfig"));
             arguments.extend([

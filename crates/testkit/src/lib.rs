@@ -10,6 +10,7 @@
 //!        │                         └─ FaultProxy ── proxied_url()        cut, delay, reset, refuse, heal
 //!        │  kill · stop · restart on the same port · compact · expire_history
 //!        └─ client() · kubectl() · kubeconfig(&Credentials) · client certificates · tokens
+//!   Issuer::start()                                 an OpenID Connect issuer, with faults, whose tokens a test writes
 //!   seed::realistic / seed::pods / seed::Churn      workloads, a bench's pods, steady change
 //! ```
 //!
@@ -20,6 +21,7 @@ mod control_plane;
 mod credentials;
 mod etcd;
 mod fleet;
+mod issuer;
 mod kubeconfig;
 mod kwok;
 mod options;
@@ -28,6 +30,7 @@ mod ports;
 pub mod process;
 mod proxy;
 pub mod seed;
+mod signing;
 mod tools;
 mod webhook;
 mod workdir;
@@ -35,8 +38,10 @@ mod workdir;
 pub use control_plane::ControlPlane;
 pub use credentials::Credentials;
 pub use fleet::Fleet;
+pub use issuer::Issuer;
 pub use options::{Component, Controllers, Options};
 pub use pki::{CertificateAuthority, ClientCertificate};
 pub use proxy::{Fault, FaultProxy};
+pub use signing::SigningKey;
 pub use tools::Tools;
 pub use webhook::{AuthorizationWebhook, Behaviour, Verdict};

@@ -45,6 +45,8 @@ pub enum Controllers {
     All,
     /// All but these, by the names that `--controllers` takes, such as `replicaset-controller`.
     Without(Vec<String>),
+    /// These and no others.
+    Only(Vec<String>),
 }
 
 /// Settings of a control plane. [`Options::default`] is a complete small cluster: controllers, a scheduler, and two

@@ -12,7 +12,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("cluster-registry", &["fleetgraph-core"]),
     ("kinds", &["fleetgraph-core", "cluster-registry"]),
     ("access", &["fleetgraph-core", "cluster-registry", "kinds"]),
-    ("graphql", &["fleetgraph-core", "cluster-registry", "kinds"]),
+    ("limits", &["fleetgraph-core"]),
+    ("graphql", &["fleetgraph-core", "cluster-registry", "kinds", "limits"]),
     ("http-api", &["fleetgraph-core", "graphql"]),
     ("fleetgraph", &["fleetgraph-core", "cluster-registry", "kinds", "graphql", "http-api", "simcluster"]),
     // None of our own code: a simulator that shares the code under test agrees with itself.
@@ -26,8 +27,8 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("axum", &["http-api", "testkit"]),
     ("kube", &["cluster-registry", "testkit"]),
     ("k8s-openapi", &["cluster-registry", "testkit"]),
-    ("hyper-rustls", &["cluster-registry", "testkit"]),
-    ("async-graphql", &["kinds", "graphql", "http-api", "fleetgraph"]),
+    ("hyper-rustls", &["cluster-registry", "access", "testkit"]),
+    ("async-graphql", &["kinds", "limits", "graphql", "http-api", "fleetgraph"]),
     ("sqlx", &["catalog"]),
     ("rdkafka", &["events"]),
 ];

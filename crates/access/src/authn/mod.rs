@@ -9,12 +9,30 @@
 //! composition root. Those who stay connected are asked for again every few seconds, so whatever an answer depends on is
 //! cached within bounds of time, and a credential that ended is refused from then on.
 
-use std::sync::Arc;
-use std::time::SystemTime;
+mod api_token;
+mod authenticator;
+mod cache;
+mod certificate;
+mod check;
+mod config;
+mod headers;
+mod names;
+mod oidc;
+mod review;
 
-use fleetgraph_core::Principal;
+use std::sync::Arc;
+
+pub use fleetgraph_core::{Identity, Method, SignedBy};
 use http::HeaderMap;
 use secrecy::SecretString;
+
+pub use self::api_token::{ApiTokens, PREFIX};
+pub use self::authenticator::{Authenticator, Unusable};
+pub use self::certificate::{CertificateError, ClientCertificate};
+pub use self::config::{
+    AdminsConfig, AuthenticationConfig, ClientCertificateConfig, OidcConfig, SigningAlgorithm, SystemNames,
+    TenantConfig, TokenReviewConfig, TrustedProxyConfig,
+};
 
 /// What a request says of its caller, none of it believed yet, except that the connection's certificate was checked.
 #[derive(Debug, Clone, Default)]
@@ -24,39 +42,6 @@ pub struct Presented {
     /// The certificate that the connection was made with; the listener has verified its chain.
     pub certificate: Option<Arc<ClientCertificate>>,
     pub headers: Arc<HeaderMap>,
-}
-
-/// A client's certificate, as far as it says who is calling.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientCertificate {
-    /// CN of the subject.
-    pub common_name: String,
-    /// O of the subject, in order.
-    pub organizations: Vec<String>,
-    /// DNS names among the subject's alternative names.
-    pub dns_names: Vec<String>,
-    pub not_after: SystemTime,
-}
-
-/// Somebody who has proven who they are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    pub principal: Arc<Principal>,
-    /// When the proof ends by itself.
-    pub until: Option<SystemTime>,
-    pub method: Method,
-    /// What the audit trail names the credential by, such as the id of an API token; never the credential.
-    pub credential: Arc<str>,
-}
-
-/// How somebody proved who they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Method {
-    Oidc,
-    TokenReview,
-    ApiToken,
-    ClientCertificate,
-    TrustedHeaders,
 }
 
 /// Why somebody isn't let in. The text is for operators: callers learn which of the three it is, and no more.

@@ -111,9 +111,14 @@ impl<'a> Check<'a> {
             }
         }
         self.custom_resources(config);
-        for (key, address) in [("listen", config.listen), ("metrics_listen", config.metrics_listen)] {
-            if let Err(message) = loopback_only(address) {
-                self.refuse(key, message);
+        for fault in config.authentication.check() {
+            self.refuse(&format!("authentication.{}", fault.key), fault.message);
+        }
+        if !config.authentication.is_configured() {
+            for (key, address) in [("listen", config.listen), ("metrics_listen", config.metrics_listen)] {
+                if let Err(message) = loopback_only(address) {
+                    self.refuse(key, message);
+                }
             }
         }
         if config.listen == config.metrics_listen && config.listen.port() != 0 {
@@ -337,12 +342,22 @@ impl<'a> Check<'a> {
 
     fn refuse(&mut self, key: &str, message: impl Into<String>) {
         let mut path = self.prefix.clone();
-        path.extend(key.split('.').map(|key| Step::Key(key.to_owned())));
+        path.extend(key.split('.').flat_map(steps));
         self.refuse_at(path, message);
     }
 
     fn refuse_at(&mut self, path: Vec<Step>, message: impl Into<String>) {
         self.problems.push(self.document.problem(&path, message));
+    }
+}
+
+/// `audiences`, or `oidc[0]`.
+fn steps(key: &str) -> Vec<Step> {
+    match key.strip_suffix(']').and_then(|key| key.split_once('[')) {
+        Some((list, index)) => {
+            vec![Step::Key(list.to_owned()), Step::Index(index.parse().unwrap_or_default())]
+        }
+        None => vec![Step::Key(key.to_owned())],
     }
 }
 
@@ -363,7 +378,7 @@ pub fn known_kind<'a>(name: &str, kinds: &[&'a KindMeta]) -> Result<&'a KindMeta
         })
 }
 
-/// Until requests are authenticated, nobody beyond this machine may reach the server.
+/// Where callers aren't asked who they are, nobody beyond this machine may reach the server.
 ///
 /// # Errors
 /// A message that says what to do.
@@ -373,8 +388,8 @@ pub fn loopback_only(address: SocketAddr) -> Result<(), String> {
     }
     let port = address.port();
     Err(format!(
-        "{address} can be reached from other machines, and requests aren't authenticated yet: \
-         use 127.0.0.1:{port} or [::1]:{port}, and a port-forward or an authenticating proxy to reach it"
+        "{address} can be reached from other machines, and nobody would be asked who they are: configure \
+         `authentication`, or use 127.0.0.1:{port} or [::1]:{port}"
     ))
 }
 

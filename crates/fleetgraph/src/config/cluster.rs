@@ -25,6 +25,18 @@ choice! {
     }
 }
 
+choice! {
+    /// How it is found out what callers may see in a cluster.
+    pub enum AccessMode {
+        /// By its roles and bindings where these are known to be all that decides there; else by asking it.
+        Auto = "auto",
+        /// By its roles and bindings, whoever else decides there.
+        Rbac = "rbac",
+        /// By asking it (SubjectAccessReview), object by object where need be.
+        Reviews = "reviews",
+    }
+}
+
 settings! {
     /// One cluster of the fleet.
     pub struct ClusterConfig {
@@ -37,6 +49,10 @@ settings! {
         environment: String = String::new(),
         /// Region or zone, such as `us-east-1`.
         region: String = String::new(),
+        /// Tenant that the cluster belongs to: callers of other tenants are not told that there is such a cluster.
+        tenant: String = "default".to_owned(),
+        /// How it is found out what callers may see in it: `auto`, `rbac` or `reviews`.
+        access_mode: AccessMode = AccessMode::default(),
         /// How to authenticate: `kubeconfig`, `in_cluster`, `service_account`, `token`, `oidc` or `certificate`.
         auth_method: AuthMethod = AuthMethod::default(),
         /// Kubeconfig file, for `kubeconfig`. Empty: the files of KUBECONFIG, or `~/.kube/config`.

@@ -1,4 +1,4 @@
-//! The settings that other crates declare: the HTTP server's and the document limits.
+//! The settings that other crates declare: authentication, quotas, the HTTP server's and the document limits.
 //!
 //! Those crates own the types and know what each setting means; their doc comments are the only description there is. So
 //! the descriptions are read from those comments, in the sources that this crate was built with. A test compares the result
@@ -7,13 +7,28 @@
 use super::{keys::Section, settings::KeyDoc};
 
 const HTTP: &str = include_str!("../../../http/src/config.rs");
-const LIMITS: &str = include_str!("../../../graphql/src/limits/config.rs");
+const AUTHENTICATION: &str = include_str!("../../../access/src/authn/config.rs");
+const QUOTAS: &str = include_str!("../../../access/src/quota.rs");
+const LIMITS: &str = include_str!("../../../limits/src/config.rs");
 
 /// The mappings of those crates, by their path in the file.
 pub fn sections() -> Vec<Section> {
     let section = |path, source, name| Section { path, keys: fields(source, name).into() };
     vec![
+        section("authentication", AUTHENTICATION, "AuthenticationConfig"),
+        section("authentication.oidc[]", AUTHENTICATION, "OidcConfig"),
+        section("authentication.token_reviews[]", AUTHENTICATION, "TokenReviewConfig"),
+        section("authentication.client_certificates", AUTHENTICATION, "ClientCertificateConfig"),
+        section("authentication.trusted_proxy", AUTHENTICATION, "TrustedProxyConfig"),
+        section("authentication.admins", AUTHENTICATION, "AdminsConfig"),
+        section("authentication.tenants[]", AUTHENTICATION, "TenantConfig"),
+        section("quotas", QUOTAS, "QuotaConfig"),
+        section("quotas.principal", QUOTAS, "PrincipalQuota"),
+        section("quotas.tenant", QUOTAS, "TenantQuota"),
         section("http", HTTP, "HttpConfig"),
+        section("http.tls", HTTP, "TlsConfig"),
+        section("http.persisted_queries", HTTP, "PersistedQueriesConfig"),
+        section("http.trusted_documents", HTTP, "TrustedDocumentsConfig"),
         section("http.websocket", HTTP, "WebSocketConfig"),
         section("http.sse", HTTP, "SseConfig"),
         section("limits", LIMITS, "LimitsConfig"),
@@ -23,16 +38,20 @@ pub fn sections() -> Vec<Section> {
 /// The public fields of a struct, each with its doc comment. A field that is itself a mapping may take the comment of its type.
 fn fields(source: &'static str, name: &str) -> Vec<KeyDoc> {
     let mut fields = Vec::new();
-    let mut doc = Vec::new();
+    let (mut doc, mut skipped) = (Vec::new(), false);
     for line in body(source, name) {
         let line = line.trim();
+        skipped |= line == "#[serde(skip)]";
         if let Some(text) = line.strip_prefix("///") {
             doc.push(text);
         } else if let Some((field, of)) = line.strip_prefix("pub ").and_then(|line| line.split_once(": ")) {
             if doc.is_empty() {
                 doc = about(source, of.trim_end_matches(','));
             }
-            fields.push(KeyDoc { name: field, doc: std::mem::take(&mut doc).into() });
+            let doc = std::mem::take(&mut doc).into();
+            if !std::mem::take(&mut skipped) {
+                fields.push(KeyDoc { name: field, doc });
+            }
         }
     }
     fields
@@ -78,6 +97,9 @@ pub struct Outer {
     /// second line.
     #[serde(with = \"humantime_serde\")]
     pub time: Duration,
+    /// Not a key.
+    #[serde(skip)]
+    pub skipped: u8,
     pub inner: Inner,
     private: u8,
 }

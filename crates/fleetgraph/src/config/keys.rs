@@ -47,7 +47,7 @@ pub static SECTIONS: LazyLock<Vec<Section>> = LazyLock::new(|| {
 const DICTAMESH: &[(&str, &str)] = &[
     ("enable_cache", "every answer already comes from the watched store"),
     ("cache_ttl", "the store follows its watches and has no time to live"),
-    ("enable_rbac", "requests aren't authenticated yet, so the server listens on loopback only"),
+    ("enable_rbac", "each cluster's own rules hold as soon as `authentication` says who is calling"),
     ("enable_relationships", "relations are always on"),
     ("worker_pool_size", "the runtime sizes itself"),
     ("enable_mutations", "the server only reads"),
@@ -107,7 +107,7 @@ fn join(pattern: &str, key: &str) -> String {
 
 fn why_unknown(key: &str, pattern: &str, keys: &[KeyDoc]) -> String {
     if let Some((_, note)) = DICTAMESH.iter().find(|(name, _)| *name == key && pattern.is_empty()) {
-        return format!("a setting of DictaMesh that isn't supported yet ({note}); remove it");
+        return format!("a setting of DictaMesh that isn't one here ({note}); remove it");
     }
     let home = SECTIONS.iter().find(|section| section.keys.iter().any(|known| known.name == key));
     match (nearest(key, keys.iter().map(|known| known.name)), home) {

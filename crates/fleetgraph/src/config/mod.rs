@@ -25,8 +25,10 @@ pub mod telemetry;
 
 use std::{net::SocketAddr, time::Duration};
 
+use access::{authn::AuthenticationConfig, quota::QuotaConfig};
+
 pub use self::{
-    cluster::{AuthMethod, ClusterConfig, OidcConfig, TlsConfig},
+    cluster::{AccessMode, AuthMethod, ClusterConfig, OidcConfig, TlsConfig},
     custom::{CustomResourceConfig, CustomResourceReferenceConfig, SecretDetail},
     problem::{Mark, Problem, Problems},
     reference::{commented_default, reference_markdown},
@@ -61,10 +63,22 @@ settings::settings! {
         /// a watch lost without a word. `0s`: never.
         #[serde(with = "humantime_serde")]
         audit_period: Duration = Duration::from_secs(30),
-        /// Address of the GraphQL server. Until requests are authenticated, it must be a loopback address.
+        /// Address of the GraphQL server. Unless `authentication` says how callers prove who they are, it must be a loopback
+        /// address, and whoever reaches it sees everything.
         listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080)),
-        /// Address of Prometheus' `/metrics`. Until requests are authenticated, it must be a loopback address.
+        /// Address of Prometheus' `/metrics`, which asks nobody who they are: it tells the clusters' ids, and how much there
+        /// is. A loopback address, unless `authentication` is configured.
         metrics_listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 9090)),
+        /// Who is let in. Callers see of each cluster what its own roles and bindings give them. Nothing configured: nobody is
+        /// asked, and the server listens on loopback only.
+        authentication: AuthenticationConfig = AuthenticationConfig::default(),
+        /// How old fleetgraph's copies of a cluster's roles and bindings may be while the cluster can't be heard. Until then
+        /// callers see its objects as they last were; from then on nothing of it, since what was revoked meanwhile can't
+        /// be known.
+        #[serde(with = "humantime_serde")]
+        max_rules_age: Duration = Duration::from_secs(300),
+        /// How much each caller, and each tenant, may ask for.
+        quotas: QuotaConfig = QuotaConfig::default(),
         /// How the clusters are watched.
         registry: RegistryConfig = RegistryConfig::default(),
         /// The HTTP server and its bounds.

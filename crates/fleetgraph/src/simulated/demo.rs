@@ -89,6 +89,8 @@ fn settings(file: &Path, arguments: &Demo) -> anyhow::Result<Config> {
         .map_err(|problems| anyhow::anyhow!("{problems}"))?;
     // No load balancer has to take notice of the end.
     config.http.drain_delay = Duration::ZERO;
+    // The explorer of its page asks for the schema.
+    config.limits.introspection = true;
     Ok(config)
 }
 

@@ -14,7 +14,17 @@ use crate::{bed::PATIENCE, server::ask};
 
 /// The whole answer to a query.
 pub async fn answer(address: SocketAddr, query: &str, variables: Value) -> Value {
-    let headers = [("content-type", "application/json"), ("accept", "application/graphql-response+json")];
+    answer_as(address, "", query, variables).await
+}
+
+/// The whole answer to a query of somebody with a token; without one, if it is empty.
+pub async fn answer_as(address: SocketAddr, token: &str, query: &str, variables: Value) -> Value {
+    let bearer = format!("Bearer {token}");
+    let mut headers =
+        vec![("content-type", "application/json"), ("accept", "application/graphql-response+json")];
+    if !token.is_empty() {
+        headers.push(("authorization", &bearer));
+    }
     let body = json!({ "query": query, "variables": variables }).to_string();
     let (_, body) = ask(address, "POST /graphql", &headers, &body).await;
     serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error} in {body}"))
@@ -48,11 +58,21 @@ pub struct Subscription {
 
 impl Subscription {
     pub async fn start(address: SocketAddr, query: &str) -> Self {
+        Self::start_as(address, "", query).await
+    }
+
+    /// The subscription of somebody who has this token.
+    pub async fn start_as(address: SocketAddr, token: &str, query: &str) -> Self {
         let mut request = format!("ws://{address}/graphql").into_client_request().unwrap();
         request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
         let (socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
         let mut this = Self { socket, query: query.to_owned() };
-        this.send(&json!({ "type": "connection_init" })).await;
+        let init = if token.is_empty() {
+            json!({ "type": "connection_init" })
+        } else {
+            json!({ "type": "connection_init", "payload": { "authorization": format!("Bearer {token}") } })
+        };
+        this.send(&init).await;
         assert_eq!(this.receive().await["type"], "connection_ack");
         this.send(&json!({ "id": "1", "type": "subscribe", "payload": { "query": query } })).await;
         this
@@ -73,6 +93,17 @@ impl Subscription {
             let event = self.next().await;
             if wanted(&event) {
                 return event;
+            }
+        }
+    }
+
+    /// The code and the reason that the server closes with; results until then are passed over.
+    pub async fn closed(mut self) -> (u16, String) {
+        loop {
+            let message = tokio::time::timeout(PATIENCE, self.socket.next()).await;
+            match message.expect("the socket stays open").expect("no close frame").unwrap() {
+                Message::Close(Some(frame)) => return (frame.code.into(), frame.reason.to_string()),
+                _ => {}
             }
         }
     }

@@ -2,9 +2,9 @@
 //! against the API server's own JSON and kubectl's answers.
 
 mod fields;
-mod fixture;
+pub mod fixture;
 mod odd;
-mod schema;
+pub mod schema;
 mod table;
 mod walks;
 

@@ -15,6 +15,7 @@ mod every_kind;
 mod faults;
 mod graph;
 mod live;
+mod oracle;
 mod pages;
 mod secrets;
 mod selectors;

@@ -94,6 +94,7 @@ fn label(error: &mut ServerError, refused: bool, id: &RequestId) -> String {
     };
     let code = given.unwrap_or_else(|| {
         let code = if refused {
+            without_suggestion(&mut error.message);
             ErrorCode::GraphqlValidationFailed
         } else if is_of_an_argument(&error.message) {
             ErrorCode::BadUserInput
@@ -109,6 +110,14 @@ fn label(error: &mut ServerError, refused: bool, id: &RequestId) -> String {
     extensions.set("code", code.as_str());
     extensions.set("requestId", id.as_str());
     code
+}
+
+/// async-graphql's rules suggest names that are near: told not to, they still do for arguments of directives. Who may not
+/// ask for the schema should not be given it word by word.
+fn without_suggestion(message: &mut String) {
+    if let Some(at) = message.find(" Did you mean ") {
+        message.truncate(at);
+    }
 }
 
 /// async-graphql reports an argument that a scalar's or a validator's code refuses without any mark but its words.
@@ -178,6 +187,13 @@ mod tests {
         let answer = answer(at_a_field(ServerError::new("password is hunter2", None)));
         assert_eq!(json(&answer)["errors"][0]["extensions"]["code"], "INTERNAL_ERROR");
         assert!(!String::from_utf8(answer.body).unwrap().contains("hunter2"));
+    }
+
+    #[test]
+    fn a_validation_error_suggests_no_name() {
+        let message = r#"Unknown argument "i" on directive "skip". Did you mean "if"?"#;
+        let answer = answer(Response::from_errors(vec![ServerError::new(message, None)]));
+        assert_eq!(json(&answer)["errors"][0]["message"], r#"Unknown argument "i" on directive "skip"."#);
     }
 
     #[test]

@@ -10,14 +10,14 @@
 //! A GET needs no custom header: it can't have effects, and without CORS headers no foreign page can read its answer.
 
 mod answer;
-mod body;
+pub(crate) mod body;
 mod execute;
 mod media;
 mod operation;
 mod params;
 mod sse;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use async_graphql::{Executor, parser::types::OperationType};
 use axum::{
@@ -30,20 +30,22 @@ use http::{HeaderMap, Method, Request, request::Parts};
 
 pub(crate) use answer::{Answer, coded, refusal};
 pub(crate) use execute::{execute, panic_text, panicked};
-pub(crate) use media::Media;
+pub(crate) use media::{Accepted, Media};
 pub(crate) use operation::Operation;
 pub(crate) use params::from_map;
+#[cfg(test)]
+pub(crate) use params::{from_body, from_uri};
 pub(crate) use sse::guarded;
 
 use crate::{
     app::App,
+    caller,
     context::{RequestContext, Transport},
     failure::Failure,
     observe::OperationKind,
     request_id::RequestId,
-    websocket,
+    unread, websocket,
 };
-use media::Accepted;
 
 const METHODS: &str = "GET, POST";
 
@@ -78,6 +80,8 @@ async fn respond<E: Executor>(
         let message = "an answer is application/graphql-response+json, application/json or text/event-stream";
         return Err(Failure::new(ErrorCode::NotAcceptable, message));
     }
+    // Strangers' bodies aren't read.
+    context.caller = caller::identify(&*app.gate, &context).await.map_err(Failure::from)?;
     let request = if parts.method == Method::GET {
         params::from_uri(&parts.uri)?
     } else {
@@ -88,7 +92,7 @@ async fn respond<E: Executor>(
     if accepted.prefers_stream {
         context.transport = Transport::Sse;
     }
-    let prepared = Operation::prepare(&*app.gate, &context, request);
+    let prepared = Operation::prepare(&*app.gate, &app.documents, &context, request);
     let kind = prepared.as_ref().ok().map(|operation| operation.kind);
     if kind == Some(OperationType::Mutation) && parts.method == Method::GET {
         return Err(Failure::method("POST", "a mutation needs a POST"));
@@ -96,7 +100,7 @@ async fn respond<E: Executor>(
     let id = &context.request_id;
     let mut response =
         if accepted.prefers_stream || (kind == Some(OperationType::Subscription) && accepted.stream) {
-            sse::respond(app, prepared, id)?
+            sse::respond(app, prepared, &context)?
         } else if kind == Some(OperationType::Subscription) {
             let message = "a subscription needs accept: text/event-stream, or a WebSocket";
             return Err(Failure::new(ErrorCode::NotAcceptable, message));
@@ -106,7 +110,7 @@ async fn respond<E: Executor>(
                 Ok(operation) => execute(app, operation, id).await,
                 Err(errors) => async_graphql::Response::from_errors(errors),
             };
-            single(Answer::new(executed, id, &app.metrics), media)
+            single(Answer::new(executed, id, &app.metrics), media, app.config.write_timeout)
         };
     if let Some(kind) = kind {
         response.extensions_mut().insert(OperationKind(kind));
@@ -114,10 +118,10 @@ async fn respond<E: Executor>(
     Ok(response)
 }
 
-fn single(answer: Answer, media: Media) -> Response {
+fn single(answer: Answer, media: Media, taken_within: Duration) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = answer.status(media);
-    *response.body_mut() = Body::from(answer.body);
+    *response.body_mut() = unread::body(answer.body, taken_within);
     let headers = response.headers_mut();
     headers.extend(answer.headers);
     headers.insert(http::header::CONTENT_TYPE, media.content_type());
@@ -133,6 +137,7 @@ fn context_of(parts: &Parts) -> RequestContext {
         peer: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0),
         connection_params: None,
         extensions: parts.extensions.clone(),
+        caller: None,
     }
 }
 

@@ -10,7 +10,10 @@ use async_graphql::{
 use fleetgraph_core::ErrorCode;
 
 use super::answer::coded;
-use crate::context::{Gate, RequestContext};
+use crate::{
+    context::{Gate, RequestContext},
+    documents::{Documents, Resolved, Sent},
+};
 
 /// A request that may be executed.
 #[derive(Debug)]
@@ -25,13 +28,19 @@ impl Operation {
     /// The gate comes first, since its limits guard the parser. It may leave the parsed document in the request.
     pub fn prepare(
         gate: &dyn Gate,
+        documents: &Documents,
         context: &RequestContext,
-        request: Request,
+        sent: Sent,
     ) -> Result<Self, Vec<ServerError>> {
+        let exempt = gate.may_send_any_document(context);
+        let Resolved { request, keep } = documents.resolve(sent, exempt).map_err(|error| vec![error])?;
         let mut request = gate.admit(context, request)?;
         let name = request.operation_name.clone();
         if let Err(error) = request.parsed_query() {
             return Err(vec![syntax_error(&request.query, error)]);
+        }
+        if let Some((hash, text)) = keep {
+            documents.keep(hash, text);
         }
         // Taken out while the document borrows the whole request.
         let variables = std::mem::take(&mut request.variables);
@@ -130,7 +139,7 @@ mod tests {
     use http::HeaderMap;
 
     use super::*;
-    use crate::{context::Transport, request_id::RequestId};
+    use crate::{config::HttpConfig, context::Transport, request_id::RequestId};
 
     fn prepare(request: Request) -> Result<Operation, Vec<ServerError>> {
         let context = RequestContext {
@@ -140,9 +149,11 @@ mod tests {
             peer: None,
             connection_params: None,
             extensions: http::Extensions::new(),
+            caller: None,
         };
         let open = |_: &RequestContext, request: Request| Ok(request);
-        Operation::prepare(&open, &context, request)
+        let documents = Documents::load(&HttpConfig::default()).unwrap();
+        Operation::prepare(&open, &documents, &context, Sent { request, has_query: true, reference: None })
     }
 
     fn refused(request: Request) -> (String, String) {

@@ -1,22 +1,26 @@
 //! The parameters of a GraphQL request, checked one by one, so that a client learns which is wrong.
 //!
-//! The same four parameters come as the body of a POST, in the URL of a GET, and as the payload of a WebSocket's
-//! `subscribe`. Others are ignored, as the specification leaves room for them.
+//! The same parameters come as the body of a POST, in the URL of a GET, and as the payload of a WebSocket's `subscribe`:
+//! `query`, `operationName`, `variables` and `extensions`; and instead of `query`, the name of a document that is known
+//! already, as `documentId` or in `extensions.persistedQuery`. Others are ignored, as the specification leaves room for
+//! them.
 
 use async_graphql::{Request, Variables};
 use fleetgraph_core::ErrorCode;
 use http::Uri;
 use serde_json::{Map, Value};
 
-use crate::failure::Failure;
+use crate::{
+    documents::{NOT_SUPPORTED, Reference, Sent},
+    failure::Failure,
+};
 
 /// Reads the body of a POST.
-pub(crate) fn from_body(body: &[u8]) -> Result<Request, Failure> {
+pub(crate) fn from_body(body: &[u8]) -> Result<Sent, Failure> {
     if body.is_empty() {
         return Err(Failure::bad_request("the body is empty; it should be a JSON object with a query"));
     }
-    let value: Value = serde_json::from_slice(body)
-        .map_err(|error| Failure::bad_request(format!("the body is not JSON: {error}")))?;
+    let value: Value = serde_json::from_slice(body).map_err(|error| not_json("the body", &error))?;
     match value {
         Value::Object(parameters) => from_map(parameters),
         Value::Array(_) => Err(Failure::new(
@@ -28,18 +32,19 @@ pub(crate) fn from_body(body: &[u8]) -> Result<Request, Failure> {
 }
 
 /// Reads a JSON object of parameters.
-pub(crate) fn from_map(mut parameters: Map<String, Value>) -> Result<Request, Failure> {
-    let query = match parameters.remove("query") {
-        Some(Value::String(query)) => query,
-        None | Some(Value::Null) => return Err(Failure::bad_request("the parameter query is missing")),
-        Some(_) => return Err(Failure::bad_request("the parameter query should be a string")),
-    };
-    let mut request = Request::new(query);
-    request.operation_name = match parameters.remove("operationName") {
-        Some(Value::String(name)) => Some(name),
-        None | Some(Value::Null) => None,
-        Some(_) => return Err(Failure::bad_request("the parameter operationName should be a string")),
-    };
+pub(crate) fn from_map(mut parameters: Map<String, Value>) -> Result<Sent, Failure> {
+    let query = text(&mut parameters, "query")?;
+    let reference = reference(&mut parameters)?;
+    match (&query, &reference) {
+        (None, None) => return Err(Failure::bad_request("the parameter query is missing")),
+        (Some(_), Some(Reference::Id(_))) => {
+            return Err(Failure::bad_request("send documentId or query, not both"));
+        }
+        _ => {}
+    }
+    let has_query = query.is_some();
+    let mut request = Request::new(query.unwrap_or_default());
+    request.operation_name = text(&mut parameters, "operationName")?;
     request.variables = match parameters.remove("variables") {
         Some(value @ Value::Object(_)) => Variables::from_json(value),
         None | Some(Value::Null) => Variables::default(),
@@ -56,21 +61,59 @@ pub(crate) fn from_map(mut parameters: Map<String, Value>) -> Result<Request, Fa
         None | Some(Value::Null) => {}
         Some(_) => return Err(Failure::bad_request("the parameter extensions should be an object")),
     }
-    Ok(request)
+    Ok(Sent { request, has_query, reference })
+}
+
+fn text(parameters: &mut Map<String, Value>, name: &'static str) -> Result<Option<String>, Failure> {
+    match parameters.remove(name) {
+        Some(Value::String(text)) => Ok(Some(text)),
+        None | Some(Value::Null) => Ok(None),
+        Some(_) => Err(Failure::bad_request(format!("the parameter {name} should be a string"))),
+    }
+}
+
+/// How the request names its document, if it does.
+fn reference(parameters: &mut Map<String, Value>) -> Result<Option<Reference>, Failure> {
+    let id = text(parameters, "documentId")?;
+    let persisted = parameters.get("extensions").and_then(|extensions| extensions.get("persistedQuery"));
+    match (id, persisted) {
+        (Some(_), Some(Value::Object(_))) => {
+            Err(Failure::bad_request("send documentId or extensions.persistedQuery, not both"))
+        }
+        (Some(id), _) => Ok(Some(Reference::Id(id))),
+        (None, None | Some(Value::Null)) => Ok(None),
+        (None, Some(persisted)) => {
+            if persisted.get("version").and_then(Value::as_u64) != Some(1) {
+                return Err(Failure::new(ErrorCode::PersistedQueryNotSupported, NOT_SUPPORTED));
+            }
+            match persisted.get("sha256Hash") {
+                Some(Value::String(hash)) => Ok(Some(Reference::Hash(hash.clone()))),
+                _ => Err(Failure::bad_request("extensions.persistedQuery needs sha256Hash, a string")),
+            }
+        }
+    }
+}
+
+/// serde_json reads values up to 128 deep, so that none can exhaust the stack; it tells this from other faults by its
+/// words only.
+fn not_json(what: &str, error: &serde_json::Error) -> Failure {
+    if error.to_string().starts_with("recursion limit exceeded") {
+        return Failure::new(ErrorCode::DepthLimit, format!("the JSON of {what} is nested too deep"));
+    }
+    Failure::bad_request(format!("{what} is not JSON: {error}"))
 }
 
 /// Reads the URL of a GET, where variables and extensions are JSON in text.
-pub(crate) fn from_uri(uri: &Uri) -> Result<Request, Failure> {
+pub(crate) fn from_uri(uri: &Uri) -> Result<Sent, Failure> {
     let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri)
         .map_err(|_| Failure::bad_request("the query string can't be read"))?;
     let mut parameters = Map::new();
     for (name, text) in pairs.0 {
         let value = match name.as_str() {
-            "query" | "operationName" => Value::String(text),
+            "query" | "operationName" | "documentId" => Value::String(text),
             "variables" | "extensions" if text.is_empty() => Value::Null,
-            "variables" | "extensions" => serde_json::from_str(&text).map_err(|error| {
-                Failure::bad_request(format!("the parameter {name} is not JSON: {error}"))
-            })?,
+            "variables" | "extensions" => serde_json::from_str(&text)
+                .map_err(|error| not_json(&format!("the parameter {name}"), &error))?,
             _ => continue,
         };
         if parameters.insert(name.clone(), value).is_some() {
@@ -106,9 +149,45 @@ mod tests {
     }
 
     #[test]
+    fn a_document_may_be_named_instead_of_sent() {
+        let hash = r#"{"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "ab"}}}"#;
+        let sent = from_body(hash.as_bytes()).unwrap();
+        assert_eq!((sent.has_query, sent.reference), (false, Some(Reference::Hash("ab".into()))));
+        let sent = from_body(br#"{"documentId": "sha256:ab"}"#).unwrap();
+        assert_eq!((sent.has_query, sent.reference), (false, Some(Reference::Id("sha256:ab".into()))));
+        let sent = from_uri(&Uri::from_static("/graphql?documentId=ab")).unwrap();
+        assert_eq!((sent.has_query, sent.reference), (false, Some(Reference::Id("ab".into()))));
+        assert!(from_uri(&Uri::from_static("/graphql?documentId=ab&query=%7Ba%7D")).is_err());
+    }
+
+    #[test]
+    fn a_name_of_a_document_that_means_nothing_is_refused() {
+        let code = |body: &str| from_body(body.as_bytes()).unwrap_err().code;
+        for (persisted, wanted) in [
+            (r#"{"version": 2, "sha256Hash": "ab"}"#, ErrorCode::PersistedQueryNotSupported),
+            ("7", ErrorCode::PersistedQueryNotSupported),
+            (r#"{"version": 1}"#, ErrorCode::BadRequest),
+        ] {
+            let body = format!(r#"{{"query": "{{a}}", "extensions": {{"persistedQuery": {persisted}}}}}"#);
+            assert_eq!(code(&body), wanted, "{persisted}");
+        }
+        let both =
+            r#"{"documentId": "a", "extensions": {"persistedQuery": {"version": 1, "sha256Hash": "b"}}}"#;
+        assert_eq!(code(both), ErrorCode::BadRequest);
+        assert_eq!(code(r#"{"documentId": 7}"#), ErrorCode::BadRequest);
+    }
+
+    #[test]
+    fn json_that_is_nested_too_deep_has_its_own_code() {
+        let deep =
+            format!(r#"{{"query": "{{a}}", "variables": {}1{}}}"#, r#"{"a":"#.repeat(200), "}".repeat(200));
+        assert_eq!(from_body(deep.as_bytes()).unwrap_err().code, ErrorCode::DepthLimit);
+    }
+
+    #[test]
     fn null_is_the_same_as_absent() {
         let body = br#"{"query": "{a}", "operationName": null, "variables": null, "extensions": null}"#;
-        let request = from_body(body).unwrap();
+        let request = from_body(body).unwrap().request;
         assert!(
             request.operation_name.is_none() && request.variables.is_empty() && request.extensions.is_empty()
         );
@@ -118,7 +197,7 @@ mod tests {
     fn a_url_carries_variables_as_json() {
         let uri =
             Uri::from_static("/graphql?query=%7Ba%7D&variables=%7B%22n%22%3A1%7D&operationName=A&other=1");
-        let request = from_uri(&uri).unwrap();
+        let request = from_uri(&uri).unwrap().request;
         assert_eq!(request.query, "{a}");
         assert_eq!(request.operation_name.as_deref(), Some("A"));
         assert_eq!(request.variables.get("n"), Some(&async_graphql::Value::from(1)));

@@ -14,23 +14,32 @@ use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc, time::Duratio
 use async_graphql::{Executor, Response as GraphqlResponse, ServerError, parser::types::OperationType};
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
+use fleetgraph_core::Error;
 use futures::{FutureExt, Stream, StreamExt, stream};
 use http::{HeaderValue, header};
 use tokio_util::sync::CancellationToken;
 
-use super::{answer::Answer, execute, operation::Operation};
-use crate::{app::App, failure::Failure, request_id::RequestId};
+use super::{
+    answer::{Answer, refusal},
+    execute,
+    operation::Operation,
+};
+use crate::{
+    app::App, caller::until_ended, context::RequestContext, failure::Failure, request_id::RequestId,
+};
 
 /// Answers with an event stream.
 pub(crate) fn respond<E: Executor>(
     app: &Arc<App<E>>,
     prepared: Result<Operation, Vec<ServerError>>,
-    id: &RequestId,
+    context: &RequestContext,
 ) -> Result<Response, Failure> {
+    let id = &context.request_id;
     let Ok(slot) = Arc::clone(&app.sse_slots).try_acquire_owned() else {
         return Err(Failure::busy("too many event streams are open; try again later"));
     };
-    let results = results(app, prepared, id);
+    let ended = until_ended(Arc::clone(&app.gate), context.clone());
+    let results = until(results(app, prepared, id), ended);
     let active = app.metrics.subscription("sse");
     let (metrics, id) = (app.metrics.clone(), id.clone());
     let events = results
@@ -44,10 +53,25 @@ pub(crate) fn respond<E: Executor>(
     let mut response = Response::new(Body::from_stream(events));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // nginx would hold events back otherwise.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)
+}
+
+/// Ends a stream when its caller may no longer be served, with the reason as the last result.
+fn until(
+    results: stream::BoxStream<'static, GraphqlResponse>,
+    ended: impl Future<Output = Error> + Send + 'static,
+) -> impl Stream<Item = GraphqlResponse> + Send {
+    stream::unfold(Some((results, Box::pin(ended))), |open| async {
+        let (mut results, mut ended) = open?;
+        tokio::select! {
+            biased;
+            error = &mut ended => Some((refusal(error.code, error.message), None)),
+            next = results.next() => Some((next?, Some((results, ended)))),
+        }
+    })
 }
 
 /// The results of any operation; a refused one has its errors as the only result.

@@ -1,6 +1,7 @@
 //! Why a socket is closed: the codes of `graphql-transport-ws` and those of RFC 6455 that it leaves in place.
 
 use axum::extract::ws::{CloseFrame, Utf8Bytes};
+use fleetgraph_core::{Error, ErrorCode};
 
 /// A close frame's payload is at most 125 bytes, two of which are the code (RFC 6455, 5.5).
 const MAX_REASON: usize = 123;
@@ -16,6 +17,14 @@ impl Close {
         let mut reason = reason.into();
         reason.truncate(reason.floor_char_boundary(MAX_REASON));
         Self { code, reason }
+    }
+
+    /// The caller is not let in, or no longer; or it can't be told now, and then clients may try again.
+    pub fn refused(error: Error) -> Self {
+        match error.code {
+            ErrorCode::Unauthenticated | ErrorCode::Forbidden => Self::forbidden(error.message),
+            _ => Self::new(1013, error.message),
+        }
     }
 
     pub fn going_away() -> Self {
@@ -39,7 +48,7 @@ impl Close {
         Self::new(4401, "Unauthorized: send connection_init and wait for connection_ack first")
     }
 
-    pub fn forbidden(why: impl Into<String>) -> Self {
+    fn forbidden(why: impl Into<String>) -> Self {
         Self::new(4403, why)
     }
 

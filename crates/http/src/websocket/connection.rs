@@ -7,6 +7,8 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_graphql::Executor;
 use axum::extract::ws::{Message, WebSocket};
+use fleetgraph_core::Error;
+use futures::{FutureExt, future::BoxFuture};
 use tokio::{
     sync::mpsc,
     task::{AbortHandle, JoinSet},
@@ -21,7 +23,7 @@ use super::{
     outbox::{Outbox, Outgoing},
     session::{Serial, Session, Step},
 };
-use crate::{app::App, context::RequestContext};
+use crate::{app::App, caller, context::RequestContext};
 
 /// Time for the client to answer a close frame, so that it has read the code before the connection ends.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -50,6 +52,8 @@ pub(crate) struct Connection<E> {
     ping_at: Instant,
     /// Set from a ping until the client says anything.
     heard_by: Option<Instant>,
+    /// Ends when the caller may no longer be served.
+    ended: BoxFuture<'static, Error>,
 }
 
 impl<E: Executor> Connection<E> {
@@ -62,6 +66,7 @@ impl<E: Executor> Connection<E> {
             init_by: now + config.init_timeout,
             ping_at: now + config.ping_interval,
             heard_by: None,
+            ended: std::future::pending().boxed(),
             tasks: JoinSet::new(),
             handles: HashMap::new(),
             app,
@@ -113,6 +118,7 @@ impl<E: Executor> Connection<E> {
             Some(message) = self.messages.recv() => self.forward(message).await,
             Some(_) = self.tasks.join_next() => Ok(()),
             () = sleep_until(next_moment) => self.on_time().await,
+            error = &mut self.ended => Err(End::Close(Close::refused(error))),
             () = closing.cancelled() => Err(End::Close(Close::going_away())),
         }
     }
@@ -133,10 +139,11 @@ impl<E: Executor> Connection<E> {
             Step::Nothing => Ok(()),
             Step::Connect(payload) => {
                 self.context.connection_params = payload.map(Arc::new);
-                match self.app.gate.connect(&self.context) {
-                    Ok(()) => self.write(message::ack()).await,
-                    Err(error) => Err(End::Close(Close::forbidden(error.message))),
-                }
+                self.context.caller = caller::identify(&*self.app.gate, &self.context)
+                    .await
+                    .map_err(|error| End::Close(Close::refused(error)))?;
+                self.ended = caller::until_ended(Arc::clone(&self.app.gate), self.context.clone()).boxed();
+                self.write(message::ack()).await
             }
             Step::Pong(payload) => self.write(message::pong(payload)).await,
             Step::Start { id, serial, payload } => {

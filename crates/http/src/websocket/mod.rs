@@ -5,7 +5,6 @@ mod close;
 mod connection;
 mod message;
 mod operation;
-mod origin;
 mod outbox;
 mod session;
 
@@ -19,7 +18,6 @@ use axum::{
     },
     response::Response,
 };
-use fleetgraph_core::ErrorCode;
 use http::{HeaderValue, Method, request::Parts};
 use tracing::Instrument;
 
@@ -27,9 +25,14 @@ use crate::{
     app::App,
     context::{RequestContext, Transport},
     failure::Failure,
+    origins,
 };
 use close::Close;
 use connection::Connection;
+#[cfg(test)]
+pub(crate) use message::ClientMessage;
+#[cfg(test)]
+pub(crate) use session::{Session, Step};
 
 const SUBPROTOCOL: &str = "graphql-transport-ws";
 
@@ -42,10 +45,8 @@ pub(crate) async fn upgrade<E: Executor>(
     if parts.method != Method::GET {
         return Err(Failure::method("GET", "a WebSocket is opened by a GET"));
     }
-    if !origin::is_allowed(&parts.headers, &app.config.allowed_origins) {
-        let message =
-            "pages of this origin may not open WebSockets here; see allowed_origins in the configuration";
-        return Err(Failure::new(ErrorCode::Forbidden, message));
+    if !origins::is_allowed(&parts.headers, &app.config.allowed_origins) {
+        return Err(origins::refusal());
     }
     let mut upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &())
         .await

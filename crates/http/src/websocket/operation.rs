@@ -46,7 +46,10 @@ struct Reply<E> {
 impl<E: Executor> Reply<E> {
     async fn run(&self, payload: Map<String, Value>) {
         let prepared = match graphql::from_map(payload) {
-            Ok(request) => Operation::prepare(&*self.app.gate, &self.context, request),
+            Ok(sent) => {
+                let App { gate, documents, .. } = &*self.app;
+                Operation::prepare(&**gate, documents, &self.context, sent)
+            }
             Err(failure) => Err(vec![graphql::coded(failure.code, failure.message)]),
         };
         let operation = match prepared {

@@ -6,13 +6,16 @@
     reason = "each test file uses a part of this, and a failure here is a failed test"
 )]
 
+pub mod http2;
+pub mod pki;
 pub mod raw;
 pub mod socket;
 
 use std::{
+    collections::HashMap,
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicI32, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -20,10 +23,15 @@ use std::{
 
 use async_graphql::{Context, Error, ErrorExtensions, Object, Schema, Subscription};
 use axum::Router;
-use fleetgraph_core::ErrorCode;
-use futures::{Stream, StreamExt, stream};
-use http_api::{Check, Drained, Gate, HttpConfig, Parts, RequestContext, Shutdown, router, serve};
+use fleetgraph_core::{ErrorCode, Identity, Method, Principal};
+use futures::{Stream, StreamExt, future::BoxFuture, stream};
+use http_api::{
+    Check, Documents, Drained, Gate, HttpConfig, Parts, PeerCertificate, RequestContext, Shutdown, Tls,
+    router, serve,
+};
+use limits::{Limits, LimitsConfig};
 use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::task::AbortOnDropHandle;
 
 /// What a test can see of the resolvers' doings.
 #[derive(Debug, Default)]
@@ -33,6 +41,30 @@ pub struct Seen {
     pub flooded: AtomicUsize,
     /// Subscriptions under way.
     pub open: AtomicUsize,
+    /// What is no longer let in, and why.
+    pub ended: Mutex<HashMap<String, ErrorCode>>,
+    /// How often the gate was asked who is calling.
+    pub asked: AtomicUsize,
+}
+
+impl Seen {
+    fn judge(&self, token: &str) -> Result<Option<Arc<Identity>>, fleetgraph_core::Error> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        match self.ended.lock().unwrap().get(token) {
+            Some(code) => Err(fleetgraph_core::Error::new(*code, "ended")),
+            None => Ok(Some(Arc::new(Identity {
+                principal: Arc::new(Principal::new(token)),
+                until: None,
+                method: Method::ApiToken,
+                credential: token.into(),
+            }))),
+        }
+    }
+
+    /// From now on, a token is answered with an error.
+    pub fn end(&self, token: &str, code: ErrorCode) {
+        self.ended.lock().unwrap().insert(token.to_owned(), code);
+    }
 }
 
 pub struct Query;
@@ -46,6 +78,20 @@ impl Query {
     /// What the gate put into the request.
     async fn caller(&self, context: &Context<'_>) -> String {
         context.data_opt::<Caller>().map_or_else(String::new, |caller| caller.0.clone())
+    }
+
+    async fn node(&self) -> Node {
+        Node
+    }
+
+    async fn nodes(&self, limit: usize) -> Vec<Node> {
+        vec![Node; limit]
+    }
+
+    /// The certificate of the connection: who has signed it, and its length.
+    async fn certificate(&self, context: &Context<'_>) -> Option<String> {
+        let PeerCertificate { der, signed_by } = context.data_opt::<PeerCertificate>()?;
+        Some(format!("{signed_by:?} {}", der.len()))
     }
 
     async fn text(&self, length: usize) -> String {
@@ -74,6 +120,21 @@ impl Query {
     async fn coded(&self) -> Option<async_graphql::Result<bool>> {
         let error = Error::new("east can't be reached");
         Some(Err(error.extend_with(|_, e| e.set("code", ErrorCode::ClusterUnavailable.as_str()))))
+    }
+}
+
+/// As deep as a document goes.
+#[derive(Clone)]
+pub struct Node;
+
+#[Object]
+impl Node {
+    async fn id(&self) -> i32 {
+        1
+    }
+
+    async fn child(&self) -> Self {
+        Self
     }
 }
 
@@ -146,16 +207,33 @@ pub fn schema(seen: Arc<Seen>) -> TestSchema {
     Schema::build(Query, Mutation, Events).data(seen).finish()
 }
 
-/// Admits everyone, by the name in the header `x-caller`, and refuses the name `mallory`.
-struct TestGate;
+/// Admits everyone, by the name in the header `x-caller` or in a token that is their name, and refuses `mallory`.
+struct TestGate {
+    seen: Arc<Seen>,
+    limits: Limits,
+}
+
+fn token_of(context: &RequestContext) -> Option<&str> {
+    let header = context.headers.get("authorization").and_then(|value| value.to_str().ok());
+    let params = context.connection_params.as_ref().and_then(|params| params.get("token")?.as_str());
+    header.and_then(|value| value.strip_prefix("Bearer ")).or(params)
+}
 
 impl Gate for TestGate {
-    fn connect(&self, context: &RequestContext) -> Result<(), fleetgraph_core::Error> {
-        let token = context.connection_params.as_ref().and_then(|params| params.get("token")?.as_str());
-        match token {
+    fn may_send_any_document(&self, context: &RequestContext) -> bool {
+        context.headers.get("x-caller").is_some_and(|caller| caller == "gateway")
+    }
+
+    fn identify<'a>(
+        &'a self,
+        context: &'a RequestContext,
+    ) -> BoxFuture<'a, Result<Option<Arc<Identity>>, fleetgraph_core::Error>> {
+        let outcome = match token_of(context) {
+            None => Ok(None),
             Some("mallory") => Err(fleetgraph_core::Error::new(ErrorCode::Forbidden, "not you")),
-            _ => Ok(()),
-        }
+            Some(token) => self.seen.judge(token),
+        };
+        Box::pin(async { outcome })
     }
 
     fn admit(
@@ -172,6 +250,12 @@ impl Gate for TestGate {
             return Err(vec![error]);
         }
         assert!(caller != "trapdoor", "a secret of the inside");
+        let mut request = request;
+        self.limits.admit(&mut request).map_err(|error| vec![error.into()])?;
+        let request = match context.extensions.get::<PeerCertificate>() {
+            Some(certificate) => request.data(certificate.clone()),
+            None => request,
+        };
         Ok(request.data(Caller(caller)))
     }
 }
@@ -184,9 +268,16 @@ pub fn config() -> HttpConfig {
 }
 
 pub fn app(config: &HttpConfig, seen: &Arc<Seen>, shutdown: &Shutdown) -> Router {
+    app_with(config, seen, shutdown, Documents::load(config).unwrap())
+}
+
+fn app_with(config: &HttpConfig, seen: &Arc<Seen>, shutdown: &Shutdown, documents: Documents) -> Router {
+    let executor = schema(Arc::clone(seen));
+    let limits = Limits::new(LimitsConfig::default(), &executor.sdl()).unwrap();
     router(Parts {
-        executor: schema(Arc::clone(seen)),
-        gate: Arc::new(TestGate),
+        executor,
+        gate: Arc::new(TestGate { seen: Arc::clone(seen), limits }),
+        documents,
         readiness: Arc::new(|| vec![Check::ok("store")]),
         config: config.clone(),
         shutdown: shutdown.clone(),
@@ -199,6 +290,7 @@ pub struct Server {
     pub seen: Arc<Seen>,
     pub shutdown: Shutdown,
     task: JoinHandle<Drained>,
+    _following: AbortOnDropHandle<()>,
 }
 
 impl Server {
@@ -206,10 +298,13 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (seen, shutdown) = (Arc::new(Seen::default()), Shutdown::new());
-        let router = app(&config, &seen, &shutdown);
+        let documents = Documents::load(&config).unwrap();
+        let _following = AbortOnDropHandle::new(tokio::spawn(documents.clone().follow()));
+        let router = app_with(&config, &seen, &shutdown, documents);
+        let tls = Tls::load(&config.tls).unwrap();
         let handle = shutdown.clone();
-        let task = tokio::spawn(async move { serve(listener, router, &config, &handle).await });
-        Self { address, seen, shutdown, task }
+        let task = tokio::spawn(async move { serve(listener, tls, router, &config, &handle).await });
+        Self { address, seen, shutdown, task, _following }
     }
 
     pub fn url(&self) -> String {

@@ -35,7 +35,9 @@ impl Answer {
 
 pub const NEW: &str = "application/graphql-response+json";
 
-pub async fn send(router: &Router, request: Request<Body>) -> Answer {
+/// Sends a request, to localhost if it says nothing else.
+pub async fn send(router: &Router, mut request: Request<Body>) -> Answer {
+    request.headers_mut().entry("host").or_insert(http::HeaderValue::from_static("localhost"));
     let response: Response = router.clone().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes().to_vec();
@@ -59,4 +61,17 @@ pub fn json_body(query: &str) -> Body {
 pub fn get(query: &str) -> Builder {
     let encoded: String = query.bytes().map(|byte| format!("%{byte:02x}")).collect();
     Request::get(format!("/graphql?query={encoded}"))
+}
+
+/// What a server answers to these bytes, until it closes the connection.
+pub async fn exchange(server: &super::Server, request: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    super::within("the answer", async {
+        let mut stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    })
+    .await
 }

@@ -16,7 +16,7 @@ pub const DEPTH: usize = 6;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_typed_field_of_every_kind_has_the_value_of_the_apis_json() {
-    let bed = start_with("typed", Plane::Bare, "secrets: keys\n").await;
+    let bed = start_with("typed", Plane::Bare, "secrets: keys\nlimits: { introspection: true }\n").await;
     let plane = bed.plane("typed");
     let schema = Schema::ask(&bed).await;
     let fixture = Fixture::read();

@@ -23,7 +23,7 @@ pub enum Plane {
 
 /// A cluster of that name, and fleetgraph, which watches every kind of it.
 pub async fn start(name: &str, plane: Plane) -> Bed {
-    start_with(name, plane, "").await
+    start_with(name, plane, "limits: { introspection: true }\n").await
 }
 
 pub async fn start_with(name: &str, plane: Plane, more: &str) -> Bed {

@@ -13,7 +13,7 @@ use super::{
 use crate::{bed::Bed, client, compare};
 
 /// For queries of everything at once.
-const ROOM: &str = "limits: { max_complexity: 100000000 }\n";
+const ROOM: &str = "limits: { max_complexity: 100000000, introspection: true }\n";
 
 /// Every field of a kind that needs no arguments, relations by their identity.
 fn everything(schema: &Schema, kind: &Kind) -> String {

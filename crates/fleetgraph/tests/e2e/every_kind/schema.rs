@@ -1,10 +1,10 @@
 //! The running schema, by introspection: which kinds there are, and which fields they have.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::SocketAddr};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::{bed::Bed, compare::KINDS};
+use crate::{bed::Bed, client, compare::KINDS};
 
 /// The type of a field.
 #[derive(Debug, Clone)]
@@ -36,9 +36,12 @@ pub struct Definition {
     pub kind: String,
     /// Without those that need arguments.
     pub fields: BTreeMap<String, Type>,
+    /// With them.
+    pub all_fields: Vec<String>,
     is_resource: bool,
 }
 
+#[derive(Default)]
 pub struct Schema(BTreeMap<String, Definition>);
 
 /// A kind by its names in the schema.
@@ -64,13 +67,21 @@ impl Kind {
 
 impl Schema {
     pub async fn ask(bed: &Bed) -> Self {
-        let data = bed
-            .data(
+        Self::ask_as(bed.http(), "").await
+    }
+
+    /// As somebody who has this token.
+    pub async fn ask_as(address: SocketAddr, token: &str) -> Self {
+        let answer = client::answer_as(
+                address,
+                token,
                 "{ __schema { types { name kind interfaces { name }
                     fields { name args { defaultValue type { kind } }
                         type { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } }",
+                json!({}),
             )
             .await;
+        let data = &answer["data"];
         let types = data["__schema"]["types"].as_array().unwrap();
         Self(
             types
@@ -78,6 +89,10 @@ impl Schema {
                 .map(|definition| (text(&definition["name"]), Definition::read(definition)))
                 .collect(),
         )
+    }
+
+    pub fn root_fields(&self, root: &str) -> Vec<String> {
+        self.definition(root).all_fields.clone()
     }
 
     pub fn definition(&self, name: &str) -> &Definition {
@@ -124,6 +139,7 @@ impl Definition {
         let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
         Self {
             kind: text(&value["kind"]),
+            all_fields: list(&value["fields"]).iter().map(|field| text(&field["name"])).collect(),
             fields: list(&value["fields"])
                 .iter()
                 .filter(|field| !needs_arguments(field))

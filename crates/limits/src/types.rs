@@ -9,13 +9,13 @@ use async_graphql_parser::{
 };
 
 /// The arguments that say how many objects a list has at most.
-pub(super) const SIZE_ARGUMENTS: [&str; 3] = ["first", "last", "limit"];
+pub(crate) const SIZE_ARGUMENTS: [&str; 3] = ["first", "last", "limit"];
 
 /// The arguments of which a list has an object for each entry.
-pub(super) const KEY_ARGUMENTS: [&str; 2] = ["representations", "ids"];
+pub(crate) const KEY_ARGUMENTS: [&str; 2] = ["representations", "ids"];
 
 /// The fields of a connection that have its `first` objects.
-pub(super) const CONNECTION_LISTS: [&str; 3] = ["edges", "nodes", "differences"];
+pub(crate) const CONNECTION_LISTS: [&str; 3] = ["edges", "nodes", "differences"];
 
 /// The introspection system (GraphQL, 4.2), which no SDL contains.
 const INTROSPECTION: &str = "
@@ -31,7 +31,7 @@ const INTROSPECTION: &str = "
 
 /// A field as the cost sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct FieldType {
+pub(crate) struct FieldType {
     /// The named type inside lists and non-nulls.
     pub named: String,
     pub is_list: bool,
@@ -42,7 +42,7 @@ pub(super) struct FieldType {
 }
 
 #[derive(Debug)]
-pub(super) struct TypeMap {
+pub(crate) struct TypeMap {
     fields: HashMap<String, HashMap<String, FieldType>>,
     pub query: String,
     pub mutation: String,

@@ -31,6 +31,8 @@ pub enum LimitError {
          ask for fewer objects by first, last or limit, or for fewer fields"
     )]
     Complexity { actual: u64, max: u64 },
+    #[error("the schema is not told here: __schema and __type are switched off")]
+    Introspection,
     #[error("a subscription has one field at its root; this one has {actual}")]
     SubscriptionFields { actual: u64 },
     #[error("the fragment {name:?} contains itself")]
@@ -48,6 +50,7 @@ impl LimitError {
             Self::Aliases { .. } => ErrorCode::AliasLimit,
             Self::Directives { .. } => ErrorCode::DirectiveLimit,
             Self::Selections { .. } | Self::Complexity { .. } => ErrorCode::ComplexityLimit,
+            Self::Introspection => ErrorCode::IntrospectionDisabled,
             Self::FragmentCycle { .. } | Self::SubscriptionFields { .. } => {
                 ErrorCode::GraphqlValidationFailed
             }

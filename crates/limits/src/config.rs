@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 /// Limits of a GraphQL document. They are checked before anything is executed; a document above one is answered with
 /// an error that names the limit, under that limit's code.
 ///
-/// The defaults admit a plain list of 10,000 objects with ten fields each, and the introspection of every common tool.
+/// The defaults admit a plain list of 10,000 objects with ten fields each, and, where it is on, the introspection of every common
+/// tool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsConfig {
@@ -29,6 +30,9 @@ pub struct LimitsConfig {
     /// Estimated nodes of the answer at most: each object and each field counts one, times the sizes of the lists
     /// around it. Code COMPLEXITY_LIMIT.
     pub max_complexity: u64,
+    /// Whether the schema may be asked for (`__schema`, `__type`). `__typename` always may, and `_service`, which a
+    /// federation needs. Explorers and code generators need it; the first page does not. Code INTROSPECTION_DISABLED.
+    pub introspection: bool,
     /// The size that is assumed of a list at the root that no argument bounds.
     pub assumed_list_size: u64,
     /// The size that is assumed of a list inside another object that no argument bounds. It is small, since the pods
@@ -47,6 +51,7 @@ impl Default for LimitsConfig {
             max_directives: 200,
             max_selections: 20_000,
             max_complexity: 1_000_000,
+            introspection: false,
             assumed_list_size: 100,
             assumed_nested_list_size: 10,
         }

@@ -24,11 +24,11 @@ use super::{
 
 /// Selection sets inside each other at most, where a fragment's count as well. It is the executor's own bound, which
 /// would be reported without a code; and it keeps the walk below within its stack.
-pub(super) const MAX_SETS: usize = 32;
+pub(crate) const MAX_SETS: usize = 32;
 
 /// The sums of a selection set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Measure {
+pub(crate) struct Measure {
     /// Fields inside each other.
     pub depth: usize,
     /// Selection sets inside each other.
@@ -67,7 +67,7 @@ impl Measure {
     }
 }
 
-pub(super) struct Walk<'a> {
+pub(crate) struct Walk<'a> {
     document: &'a ExecutableDocument,
     types: &'a TypeMap,
     config: &'a LimitsConfig,
@@ -149,6 +149,10 @@ impl<'a> Walk<'a> {
     }
 
     fn field(&mut self, field: &'a Field, parent: &'a str, level: usize) -> Result<Measure, LimitError> {
+        // Wherever it stands: beside the root it is no field of anything, and a fragment may be spread anywhere.
+        if !self.config.introspection && matches!(field.name.node.as_str(), "__schema" | "__type") {
+            return Err(LimitError::Introspection);
+        }
         let leaf = field.selection_set.node.items.is_empty();
         let known = self.types.field(parent, field.name.node.as_str());
         let children = if leaf {

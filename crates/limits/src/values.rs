@@ -9,7 +9,7 @@ use async_graphql_parser::{
 use super::types::{KEY_ARGUMENTS, SIZE_ARGUMENTS};
 
 /// What the variables of one operation stand for.
-pub(super) struct Inputs<'a> {
+pub(crate) struct Inputs<'a> {
     pub variables: &'a Variables,
     pub operation: &'a OperationDefinition,
 }
@@ -63,7 +63,7 @@ impl Inputs<'_> {
 
 /// A size that a value stands for. What is no whole number is refused by the executor, and a negative one bounds
 /// nothing from above, so it counts as none.
-pub(super) fn size(value: &Value) -> Option<u64> {
+pub(crate) fn size(value: &Value) -> Option<u64> {
     let Value::Number(number) = value else { return None };
     number.as_u64().or_else(|| number.as_i64().map(|_| 0))
 }

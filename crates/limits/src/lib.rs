@@ -11,6 +11,8 @@
 
 mod config;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod lexer;
 mod measure;
 #[cfg(test)]
@@ -43,13 +45,14 @@ impl Limits {
         Ok(Self { config, types: TypeMap::of_sdl(sdl)? })
     }
 
-    /// Lets a request through, with its document parsed, so that it is parsed only once.
+    /// Lets a request through, with its document parsed, so that it is parsed only once. Gives the estimated size of its
+    /// answer in nodes: of the operation that costs most, if there are several.
     ///
     /// A document that isn't GraphQL is let through unparsed: to report that is not a matter of limits.
     ///
     /// # Errors
     /// The first limit that is exceeded.
-    pub fn admit(&self, request: &mut Request) -> Result<(), LimitError> {
+    pub fn admit(&self, request: &mut Request) -> Result<u64, LimitError> {
         let (actual, max) = (request.query.len(), self.config.max_document_bytes);
         if actual > max {
             return Err(LimitError::DocumentTooLarge { actual, max });
@@ -59,21 +62,22 @@ impl Limits {
         let variables = std::mem::take(&mut request.variables);
         let checked = match request.parsed_query() {
             Ok(document) => self.check(document, &variables),
-            Err(_) => Ok(()),
+            Err(_) => Ok(0),
         };
         request.variables = variables;
         checked
     }
 
     /// Checks every operation of the document, since all of them are validated, whichever is executed.
-    fn check(&self, document: &ExecutableDocument, variables: &Variables) -> Result<(), LimitError> {
-        let mut selections = 0_u64;
+    fn check(&self, document: &ExecutableDocument, variables: &Variables) -> Result<u64, LimitError> {
+        let (mut selections, mut cost) = (0_u64, 0);
         for (_, operation) in document.operations.iter() {
             let inputs = Inputs { variables, operation: &operation.node };
             let mut walk = Walk::new(document, &self.types, &self.config, inputs);
             let measure = walk.operation()?;
             selections = selections.saturating_add(measure.selections);
             self.compare(&measure, selections)?;
+            cost = cost.max(measure.cost);
             // https://spec.graphql.org/October2021/#sec-Single-root-field
             if operation.node.ty == OperationType::Subscription && measure.fields > 1 {
                 return Err(LimitError::SubscriptionFields { actual: measure.fields });
@@ -89,7 +93,7 @@ impl Limits {
                 })?;
             }
         }
-        Ok(())
+        Ok(cost)
     }
 
     fn compare(&self, measure: &Measure, selections: u64) -> Result<(), LimitError> {

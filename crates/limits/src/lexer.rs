@@ -8,10 +8,10 @@ use super::error::LimitError;
 
 /// Brackets inside each other at most. The parser itself stops at 64 selection sets, but only after it has recursed
 /// through all of them, and through lists and objects in arguments, for which it has no bound at all.
-pub(super) const MAX_NESTING: usize = 100;
+pub(crate) const MAX_NESTING: usize = 100;
 
 /// Fails as soon as there is one token or one bracket too many.
-pub(super) fn check(document: &str, max_tokens: usize) -> Result<(), LimitError> {
+pub(crate) fn check(document: &str, max_tokens: usize) -> Result<(), LimitError> {
     let bytes = document.as_bytes();
     let (mut at, mut tokens, mut nesting) = (0, 0_usize, 0_usize);
     while let Some(&byte) = bytes.get(at) {

@@ -1,0 +1,495 @@
+//! The access oracle: whoever may see a part of a cluster is answered as if the rest did not exist.
+//!
+//! ```text
+//!   random rights ─▶ kube-apiserver ── SubjectAccessReview ─▶ what each user may see
+//!                          │                                          │
+//!          fleetgraph, asked as the user        fleetgraph, asked by anybody, over a cluster
+//!                          │                    that holds nothing else (`shadow`)
+//!                          └──────── every document, the same answer ────────┘
+//! ```
+//!
+//! The documents are made from the schema, so each root field and each field of each kind is asked for; lists, relations,
+//! graphs, searches, counts, facets, completions and errors are compared as whole answers. Single look-ups need `get`.
+//!
+//! `ORACLE_SEEDS=5..30` takes other worlds; a failure names its world, and `make oracle` goes on to a million.
+
+mod documents;
+mod live;
+mod shadow;
+mod world;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    ops::Range,
+    time::{Duration, Instant},
+};
+
+use kube::Client;
+use serde_json::{Value, json};
+use testkit::{ControlPlane, Controllers, Fleet, Issuer, Options};
+
+use self::{
+    documents::{Document, Places},
+    shadow::Shadow,
+    world::{API, Key, Sight, User, Vocabulary, World},
+};
+use crate::{
+    bed::{self, PATIENCE},
+    client,
+    compare::{self, KINDS},
+    every_kind::{
+        fixture::Fixture,
+        schema::{Kind, Schema},
+    },
+    server::Server,
+};
+
+/// The cluster's id with the rights of callers; those of the shadows are as long, so that nothing else has to change.
+const CLUSTER: &str = "oracle-00";
+/// The namespace in which everybody may do everything.
+const OPEN: &str = "open";
+const WIDGETS: &str = "/apis/shop.example/v1/widgets";
+
+fn seeds() -> Range<u64> {
+    let given = std::env::var("ORACLE_SEEDS").ok();
+    let read = |text: String| {
+        let (from, to) = text.split_once("..").unwrap();
+        from.parse().unwrap()..to.parse().unwrap()
+    };
+    given.map_or(1..4, read)
+}
+
+/// A control plane with the objects, and fleetgraph, which asks callers who they are.
+struct Oracle {
+    fleet: Fleet,
+    client: Client,
+    issuer: Issuer,
+    server: Server,
+    schema: Schema,
+    kinds: Vec<Kind>,
+    vocabulary: Vocabulary,
+}
+
+/// What every program here watches.
+fn common() -> String {
+    let kinds: Vec<_> = KINDS.iter().map(|(path, _)| path.rsplit('/').next().unwrap()).collect();
+    format!(
+        "watch_resources: [{}]\nenable_custom_resources: true\n\
+         limits: {{max_complexity: 100000000, max_selections: 1000000, max_tokens: 1000000, max_document_bytes: 10000000, \
+         max_depth: 40, max_root_fields: 10000, max_aliases: 10000, introspection: true}}\n",
+        kinds.join(", ")
+    )
+}
+
+impl Oracle {
+    async fn start() -> Self {
+        let options = Options {
+            controllers: Controllers::Only(vec!["clusterrole-aggregation-controller".to_owned()]),
+            ..Options::bare(CLUSTER)
+        };
+        let fleet = Fleet::start_with(vec![options]).await.unwrap();
+        let plane = fleet.plane(CLUSTER).unwrap();
+        let client = plane.admin_client().await.unwrap();
+        fill(plane).await;
+        let issuer = Issuer::start().await.unwrap();
+        let config = format!(
+            "clusters:\n{}{}authentication:\n  oidc:\n    - issuer: {}\n      ca_file: {}\n      audiences: [fleetgraph]\n      \
+             username_prefix: '-'\n      groups_claim: groups\n",
+            bed::cluster(plane),
+            common(),
+            issuer.url(),
+            issuer.ca_file().display(),
+        );
+        let server = Server::configured(&config);
+        for object in everything() {
+            world::create(&client, &object).await;
+        }
+        let vocabulary = vocabulary(plane).await;
+        let mut this =
+            Self { fleet, client, issuer, server, schema: Schema::default(), kinds: Vec::new(), vocabulary };
+        let boss = this.token(&boss());
+        until(&this, &boss, "{ clusters { status { ready } freshness { state } } }", |data| {
+            data["clusters"][0]["status"]["ready"] == true
+                && data["clusters"][0]["freshness"].as_array().is_some_and(|all| {
+                    all.len() > KINDS.len() && all.iter().all(|one| one["state"] == "LIVE")
+                })
+        })
+        .await;
+        this.schema = Schema::ask_as(this.server.http(), &boss).await;
+        this.kinds = this.schema.kinds();
+        this
+    }
+
+    fn plane(&self) -> &ControlPlane {
+        self.fleet.plane(CLUSTER).unwrap()
+    }
+
+    fn token(&self, user: &User) -> String {
+        self.issuer.token(json!({ "sub": user.name, "groups": user.groups, "aud": "fleetgraph" })).unwrap()
+    }
+
+    async fn ask(&self, token: &str, query: &str, variables: Value) -> Value {
+        client::answer_as(self.server.http(), token, query, variables).await
+    }
+
+    /// Every object of the cluster.
+    async fn keys(&self) -> BTreeSet<Key> {
+        let mut keys = BTreeSet::new();
+        for path in KINDS.iter().map(|(path, _)| *path).chain([WIDGETS]) {
+            let (group, resource) = resource(path);
+            for object in compare::theirs(self.plane(), path).await.values() {
+                let text = |field: &str| object["metadata"][field].as_str().unwrap_or("").to_owned();
+                let (namespace, name) = (text("namespace"), text("name"));
+                keys.insert(Key { group: group.to_owned(), resource: resource.to_owned(), namespace, name });
+            }
+        }
+        keys
+    }
+}
+
+fn resource(path: &str) -> (&str, &str) {
+    let segments: Vec<&str> = path.split('/').collect();
+    (if segments[1] == "api" { "" } else { segments[2] }, segments.last().unwrap())
+}
+
+/// Who may see everything.
+fn boss() -> User {
+    User { name: "boss".to_owned(), groups: vec!["bosses".to_owned()] }
+}
+
+/// The rights that every world has: of the boss; of everybody in the open namespace, so that everybody is told of something;
+/// and of everybody to know of custom resources' definitions, without which a cluster has no custom resources.
+fn everything() -> Vec<Value> {
+    let binding = |name: &str, role: &str, group: &str| {
+        json!({
+            "apiVersion": format!("{API}/v1"), "kind": "ClusterRoleBinding", "metadata": { "name": name },
+            "roleRef": { "apiGroup": API, "kind": "ClusterRole", "name": role },
+            "subjects": [{ "kind": "Group", "apiGroup": API, "name": group }],
+        })
+    };
+    let definitions = json!({
+        "apiVersion": format!("{API}/v1"), "kind": "ClusterRole", "metadata": { "name": "definitions" },
+        "rules": [{
+            "verbs": ["get", "list", "watch"], "apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"],
+        }],
+    });
+    let mut open = binding("open", "cluster-admin", "system:authenticated");
+    open["kind"] = "RoleBinding".into();
+    open["metadata"]["namespace"] = OPEN.into();
+    vec![
+        open,
+        binding("bosses", "cluster-admin", "bosses"),
+        definitions,
+        binding("definitions", "definitions", "system:authenticated"),
+    ]
+}
+
+/// The fixture of every kind, a second time in another namespace, and custom resources.
+async fn fill(plane: &ControlPlane) {
+    let fixture = Fixture::read();
+    fixture.apply(plane).await;
+    fixture.write_statuses(plane).await;
+    for name in ["bank", OPEN] {
+        let mut text =
+            json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } }).to_string();
+        for object in fixture.objects.iter().filter(|object| object["metadata"]["namespace"] == "shop") {
+            let there = format!("\"namespace\":{name:?}");
+            write!(text, "\n---\n{}", object.to_string().replace("\"namespace\":\"shop\"", &there)).unwrap();
+        }
+        apply(plane, &text).await;
+    }
+    let definition = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": { "name": "widgets.shop.example" },
+        "spec": {
+            "group": "shop.example", "scope": "Namespaced",
+            "names": { "plural": "widgets", "singular": "widget", "kind": "Widget" },
+            "versions": [{
+                "name": "v1", "served": true, "storage": true,
+                "schema": { "openAPIV3Schema": { "type": "object", "x-kubernetes-preserve-unknown-fields": true } },
+            }],
+        },
+    });
+    apply(plane, &definition.to_string()).await;
+    let widget = |namespace: &str, name: &str| {
+        json!({
+            "apiVersion": "shop.example/v1", "kind": "Widget", "metadata": { "name": name, "namespace": namespace },
+            "spec": { "size": 3 },
+        })
+        .to_string()
+    };
+    let widgets =
+        [widget("shop", "web"), widget("shop", "other"), widget("bank", "web"), widget(OPEN, "web")]
+            .join("\n---\n");
+    apply(plane, &widgets).await;
+}
+
+/// Applies it, again while something that it needs isn't there yet.
+async fn apply(plane: &ControlPlane, text: &str) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while let Err(error) = plane.kubectl(&["apply", "-f", file.path().to_str().unwrap()]).await {
+        assert!(Instant::now() < deadline, "{error}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+async fn vocabulary(plane: &ControlPlane) -> Vocabulary {
+    let mut names = BTreeSet::new();
+    let mut resources = Vec::new();
+    for path in KINDS.iter().map(|(path, _)| *path).chain([WIDGETS]) {
+        let (group, resource) = resource(path);
+        resources.push((group.to_owned(), resource.to_owned()));
+        let objects = compare::theirs(plane, path).await;
+        let name = |object: &Value| object["metadata"]["name"].as_str().unwrap().to_owned();
+        names.extend(objects.values().map(name).filter(|name| !name.starts_with("system:")));
+    }
+    let namespaces = ["shop", "bank", OPEN, "default", "kube-system", "leaving"].map(ToOwned::to_owned);
+    Vocabulary { resources, namespaces: namespaces.to_vec(), names: names.into_iter().collect() }
+}
+
+async fn until(oracle: &Oracle, token: &str, query: &str, wanted: impl Fn(&Value) -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let answer = oracle.ask(token, query, json!({})).await;
+        if wanted(&answer["data"]) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{query} still answers {answer}; {}", oracle.server.log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Writes a world's rights, and waits until the API server and fleetgraph both know of them.
+async fn enact(oracle: &Oracle, world: &World) {
+    for object in &world.objects {
+        world::create(&oracle.client, object).await;
+    }
+    let last = User { name: format!("w{}-last", world.seed), groups: Vec::new() };
+    let binding = json!({
+        "apiVersion": format!("{API}/v1"), "kind": "ClusterRoleBinding", "metadata": { "name": last.name },
+        "roleRef": { "apiGroup": API, "kind": "ClusterRole", "name": "cluster-admin" },
+        "subjects": [{ "kind": "User", "apiGroup": API, "name": last.name }],
+    });
+    // The controller that fills aggregated roles has to have been there.
+    let whole = format!("w{}-whole", world.seed);
+    let parts: usize = world.objects.iter().filter(|object| object["metadata"]["labels"].is_object()).count();
+    let deadline = Instant::now() + PATIENCE;
+    while parts > 0 {
+        let role = oracle.plane().kubectl(&["get", "clusterrole", &whole, "-o", "json"]).await.unwrap();
+        let role: Value = serde_json::from_str(&role).unwrap();
+        if role["rules"].as_array().is_some_and(|rules| !rules.is_empty()) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "nobody aggregates {whole}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    world::create(&oracle.client, &binding).await;
+    while !world::allowed(&oracle.client, &last, "list", "", "pods", "", "").await {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let query = format!("{{ clusterRoleBinding(cluster: {CLUSTER:?}, name: {:?}) {{ id }} }}", last.name);
+    until(oracle, &oracle.token(&last), &query, |data| data["clusterRoleBinding"].is_object()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whoever_may_see_a_part_of_a_cluster_is_answered_as_if_the_rest_did_not_exist() {
+    let oracle = Oracle::start().await;
+    let (mut compared, mut reviews) = (0, 0);
+    for seed in seeds() {
+        let world = World::new(seed, &oracle.vocabulary);
+        enact(&oracle, &world).await;
+        let keys = oracle.keys().await;
+        let mut sights = Vec::new();
+        for user in &world.users {
+            let sight = world::sight(&oracle.client, user, &keys).await;
+            reviews += sight.reviews;
+            sights.push((user, sight));
+        }
+        compared += same_as_shadows(&oracle, &world, &sights, &keys).await;
+        compared += singles(&oracle, &world, &sights, &keys).await;
+    }
+    eprintln!("{compared} comparisons of objects, by {reviews} access reviews, in worlds {:?}", seeds());
+    assert!(compared >= 20_000 || std::env::var("ORACLE_SEEDS").is_ok(), "{compared} are too few");
+}
+
+/// All documents, as each user, against a cluster that holds only what the user may see.
+async fn same_as_shadows(
+    oracle: &Oracle,
+    world: &World,
+    sights: &[(&User, Sight)],
+    keys: &BTreeSet<Key>,
+) -> usize {
+    let id = |number: usize| format!("oracle-{:02}", number + 1);
+    let visible: BTreeMap<_, _> =
+        sights.iter().enumerate().map(|(number, (_, sight))| (id(number), sight.visible.clone())).collect();
+    let shadow = Shadow::start(oracle.client.clone(), visible).await;
+    let mut config = String::from("clusters:\n");
+    for number in 0..sights.len() {
+        let id = id(number);
+        write!(
+            config,
+            "  - id: {id}\n    name: Cluster {CLUSTER}\n    environment: test\n    region: eu-central-1\n    \
+             auth_method: token\n    api_server_url: http://{}/{id}\n    service_account_token: none\n    qps: 10000\n    \
+             burst: 10000\n",
+            shadow.address
+        )
+        .unwrap();
+    }
+    let reference = Server::configured(&(config + &common()));
+    client::until(reference.http(), "{ clusters { status { ready } freshness { state } } }", |data| {
+        data["clusters"].as_array().is_some_and(|clusters| {
+            clusters.len() == sights.len()
+                && clusters.iter().all(|cluster| {
+                    cluster["status"]["ready"] == true
+                        && cluster["freshness"].as_array().is_some_and(|all| {
+                            all.len() > KINDS.len() && all.iter().all(|one| one["state"] == "LIVE")
+                        })
+                })
+        })
+    })
+    .await;
+    let mut documents = documents::all(&oracle.schema, CLUSTER, &places(oracle, keys));
+    documents
+        .push(Document { covers: vec!["freshness".to_owned(), "_service".to_owned()], text: String::new() });
+    let left = documents::not_covered(&oracle.schema, &documents, &oracle.kinds);
+    let left: Vec<_> =
+        left.into_iter().filter(|field| !["_entities", "customResource"].contains(&field.as_str())).collect();
+    assert!(left.is_empty(), "nobody asks for {left:?}: add them to oracle/documents.rs");
+    let mut compared = 0;
+    for (number, (user, sight)) in sights.iter().enumerate() {
+        let token = oracle.token(user);
+        let here = oracle.ask(&token, &format!("{{ cluster(id: {CLUSTER:?}) {{ id }} }}"), json!({})).await;
+        assert!(here["data"]["cluster"].is_object(), "everybody may see definitions: {here}");
+        for document in documents.iter().filter(|document| !document.text.is_empty()) {
+            let deadline = Instant::now() + Duration::from_secs(20);
+            loop {
+                let ours = oracle.ask(&token, &document.text, json!({})).await;
+                let text = document.text.replace(CLUSTER, &id(number));
+                let theirs = client::answer(reference.http(), &text, json!({})).await;
+                let theirs = serde_json::from_str(&theirs.to_string().replace(&id(number), CLUSTER)).unwrap();
+                match differences(cleaned(ours, user, sight), cleaned(theirs, user, sight)) {
+                    // Each object of the cluster was either there or not.
+                    None => break compared += keys.len() / documents.len().max(1) + 1,
+                    // A lease is renewed, a probe has another time: what stays different is a fault.
+                    Some(_) if Instant::now() < deadline => {
+                        tokio::time::sleep(Duration::from_millis(200)).await
+                    }
+                    Some(difference) => panic!(
+                        "ORACLE_SEEDS={}..{}: {user:?} is not answered as if the rest did not exist: {difference}\n{}\n{:#?}",
+                        world.seed,
+                        world.seed + 1,
+                        document.text,
+                        world.objects
+                    ),
+                }
+            }
+        }
+    }
+    compared
+}
+
+/// An answer without what differs from one request to the next.
+fn cleaned(mut answer: Value, _user: &User, _sight: &Sight) -> Value {
+    for error in answer["errors"].as_array_mut().into_iter().flatten() {
+        if let Some(extensions) = error["extensions"].as_object_mut() {
+            extensions.remove("requestId");
+        }
+    }
+    if answer["errors"].is_null() {
+        answer.as_object_mut().unwrap().remove("errors");
+    }
+    answer
+}
+
+/// The first difference, with its path.
+fn differences(ours: Value, theirs: Value) -> Option<String> {
+    fn walk(path: &str, ours: &Value, theirs: &Value) -> Option<String> {
+        match (ours, theirs) {
+            (Value::Object(a), Value::Object(b)) => {
+                let keys: BTreeSet<_> = a.keys().chain(b.keys()).collect();
+                let null = Value::Null;
+                keys.into_iter().find_map(|key| {
+                    walk(&format!("{path}.{key}"), a.get(key).unwrap_or(&null), b.get(key).unwrap_or(&null))
+                })
+            }
+            (Value::Array(a), Value::Array(b)) if a.len() == b.len() => a
+                .iter()
+                .zip(b)
+                .enumerate()
+                .find_map(|(number, (a, b))| walk(&format!("{path}[{number}]"), a, b)),
+            (a, b) if a == b => None,
+            (a, b) => Some(format!("{path}: {a} and not {b}")),
+        }
+    }
+    walk("", &ours, &theirs)
+}
+
+/// Where graphs begin: at objects that some users may see and others not.
+fn places(oracle: &Oracle, keys: &BTreeSet<Key>) -> Places {
+    let mut roots = Vec::new();
+    let mut graph_ids = Vec::new();
+    for (resource, group) in [
+        ("deployments", "apps"),
+        ("pods", ""),
+        ("services", ""),
+        ("statefulsets", "apps"),
+        ("ingresses", "networking.k8s.io"),
+        ("configmaps", ""),
+        ("persistentvolumes", ""),
+        ("nodes", ""),
+        ("serviceaccounts", ""),
+    ] {
+        for key in keys.iter().filter(|key| key.resource == resource && key.group == group).take(4) {
+            let namespace = (!key.namespace.is_empty()).then(|| key.namespace.clone());
+            roots.push((resource.to_owned(), namespace, key.name.clone()));
+            let full = if group.is_empty() { resource.to_owned() } else { format!("{resource}.{group}") };
+            graph_ids.push(format!("{full}/{CLUSTER}:{}:{}", key.namespace, key.name));
+        }
+    }
+    Places { namespaces: oracle.vocabulary.namespaces.clone(), roots, graph_ids }
+}
+
+/// Single look-ups and entities, of each object: there, whole, exactly when the user may get it.
+async fn singles(oracle: &Oracle, world: &World, sights: &[(&User, Sight)], keys: &BTreeSet<Key>) -> usize {
+    let mut compared = 0;
+    for kind in &oracle.kinds {
+        let (group, resource) = resource(kind.path());
+        let of: Vec<&Key> =
+            keys.iter().filter(|key| key.group == group && key.resource == resource).collect();
+        for (user, sight) in sights {
+            let token = oracle.token(user);
+            for batch in of.chunks(40) {
+                let names: Vec<_> =
+                    batch.iter().map(|key| (key.namespace.clone(), key.name.clone())).collect();
+                let text = documents::singles(kind, CLUSTER, &names);
+                let representations: Vec<Value> = names
+                    .iter()
+                    .map(|(namespace, name)| {
+                        json!({ "__typename": kind.type_name, "id": format!("{CLUSTER}:{namespace}:{name}") })
+                    })
+                    .collect();
+                let answer = oracle.ask(&token, &text, json!({ "of": representations })).await;
+                for (number, key) in batch.iter().enumerate() {
+                    let expected = sight.gettable.contains(key);
+                    let shown = |object: &Value| object["uid"].is_string();
+                    let single = shown(&answer["data"][format!("o{number}")]);
+                    let entity = shown(&answer["data"]["_entities"][number]);
+                    assert_eq!(
+                        (single, entity),
+                        (expected, expected),
+                        "ORACLE_SEEDS={}..{}: {key:?} of {user:?}: {}\n{:#?}",
+                        world.seed,
+                        world.seed + 1,
+                        answer["errors"],
+                        world.objects,
+                    );
+                    compared += 2;
+                }
+            }
+        }
+    }
+    compared
+}
