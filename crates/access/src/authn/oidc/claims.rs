@@ -28,6 +28,10 @@ pub(super) fn read(
         return Err("it is for another audience".to_owned());
     }
     let until = times(config, claims, now)?;
+    // Whatever names the user here: an issuer that writes something else there is none of OpenID Connect.
+    if claims.get("sub").is_some_and(|sub| !sub.is_string() && !sub.is_null()) {
+        return Err(missing("sub", "a text"));
+    }
     for (name, wanted) in &config.required_claims {
         if claims.text(name) != Some(wanted) {
             return Err(format!("its claim {name:?} is not the required text"));
@@ -61,9 +65,11 @@ fn times(config: &OidcConfig, claims: &Claims, now: SystemTime) -> Result<System
         return Err("it has expired".to_owned());
     }
     for (name, why) in [("nbf", "it is not valid yet"), ("iat", "it was issued in the future")] {
-        // A null is as good as nothing, as it is to kube-apiserver.
-        if claims.get(name).is_none_or(serde_json::Value::is_null) {
-            continue;
+        // To kube-apiserver, too, a null is as good as nothing in `nbf`, and wrong in `iat`.
+        match claims.get(name) {
+            None => continue,
+            Some(value) if value.is_null() && name == "nbf" => continue,
+            Some(_) => {}
         }
         let time = claims.time(name).ok_or_else(|| missing(name, "a time"))?;
         if time.duration_since(now).is_ok_and(|ahead| ahead > config.clock_skew) {
@@ -95,8 +101,7 @@ fn groups(config: &OidcConfig, claims: &Claims) -> Result<Vec<String>, String> {
         return Ok(Vec::new());
     }
     let groups = claims.texts(claim).ok_or_else(|| missing(claim, "a text or texts"))?;
-    let named = groups.into_iter().filter(|group| !group.is_empty());
-    Ok(named.map(|group| format!("{}{group}", config.groups_prefix)).collect())
+    Ok(groups.into_iter().map(|group| format!("{}{group}", config.groups_prefix)).collect())
 }
 
 fn tenants(config: &OidcConfig, claims: &Claims) -> Result<Vec<String>, String> {
