@@ -117,6 +117,9 @@ async fn a_token_is_made_bound_used_revoked_and_on_record() {
         })
     );
 
+    let mode = bed.ask(&admin, "{ clusters { tenant accessMode { kind } } }").await;
+    assert_eq!(mode["data"]["clusters"], json!([{ "tenant": "default", "accessMode": { "kind": "RBAC" } }]));
+
     // By mutation, bound to a namespace, and to reading.
     let made = bed
         .ask(
