@@ -14,14 +14,14 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use cluster_registry::Registry;
-use fleetgraph_core::{Identity, Method};
+use fleetgraph_core::{Identity, Method, Principal};
 use secrecy::ExposeSecret;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
 
 use super::cache::{TokenHash, Tokens, Verified};
 use super::config::AuthenticationConfig;
-use super::names::{MASTERS, Names};
+use super::names::{AUTHENTICATED, MASTERS, Names};
 use super::oidc::{Issuer, Unverified};
 use super::review::Reviewer;
 use super::{ApiTokens, ClientCertificate, Denied, PREFIX, Presented, SignedBy, headers};
@@ -162,6 +162,10 @@ impl Authenticator {
             return Err(Denied::Invalid("a bearer token with characters that no token has".to_owned()));
         }
         let hash = TokenHash::of(token);
+        // Those who stay connected ask every few seconds: before anything is read of the token.
+        if let Some(identity) = self.tokens.known(&hash, now).await {
+            return Ok(identity);
+        }
         if token.starts_with(PREFIX) {
             let tokens = self.api_tokens.as_ref();
             let tokens = tokens.ok_or_else(|| Denied::Invalid("there are no API tokens here".to_owned()))?;
@@ -183,7 +187,7 @@ impl Authenticator {
             );
             return Err(Denied::Invalid(format!("nobody is configured to verify a bearer token {whose}")));
         }
-        self.tokens.get_or(hash, now, self.reviewed(&reviewers, token, hash, now)).await
+        self.tokens.get_or(hash, now, self.reviewed(&reviewers, token, hash)).await
     }
 
     async fn issued(
@@ -213,7 +217,6 @@ impl Authenticator {
         reviewers: &[&Reviewer],
         token: &str,
         hash: TokenHash,
-        now: SystemTime,
     ) -> Result<Verified, Denied> {
         let mut denied = Denied::Missing;
         for reviewer in reviewers {
@@ -234,8 +237,7 @@ impl Authenticator {
                 method: Method::TokenReview,
                 credential: reviewed.id.unwrap_or_else(|| hash.short()).into(),
             };
-            let left = reviewed.until.map_or(REVIEWED, |until| until.duration_since(now).unwrap_or_default());
-            return Ok(Verified { identity, fresh: left.min(REVIEWED) });
+            return Ok(Verified { identity, fresh: REVIEWED });
         }
         Err(denied)
     }
@@ -243,10 +245,13 @@ impl Authenticator {
 
 async fn api_token(tokens: &dyn ApiTokens, token: &str) -> Result<Verified, Denied> {
     let identity = tokens.verify(token).await?;
-    let identity = identity.ok_or_else(|| Denied::Invalid("an API token that doesn't hold".to_owned()))?;
+    let mut identity =
+        identity.ok_or_else(|| Denied::Invalid("an API token that doesn't hold".to_owned()))?;
     // Whoever made the token was somebody here; and nobody here is in that group without a setting that says so.
     if identity.principal.groups.iter().any(|group| **group == *MASTERS) {
         return Err(Denied::Invalid(format!("an API token in {MASTERS}")));
     }
+    let groups = identity.principal.groups.iter().cloned().chain([AUTHENTICATED.into()]);
+    identity.principal = Arc::new(Principal::clone(&identity.principal).in_groups(groups));
     Ok(Verified { identity, fresh: API_TOKEN })
 }

@@ -61,6 +61,12 @@ impl Tokens {
         }
     }
 
+    /// Whose a token is, if that was found out a short time ago and still holds.
+    pub(super) async fn known(&self, hash: &TokenHash, now: SystemTime) -> Option<Identity> {
+        let identity = self.verified.get(hash).await?.identity;
+        identity.until.is_none_or(|until| now < until).then_some(identity)
+    }
+
     /// What is known of a token, or else what `verify` finds out. Never beyond the end of its identity.
     pub(super) async fn get_or<F>(
         &self,

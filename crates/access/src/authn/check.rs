@@ -7,7 +7,7 @@ use std::time::Duration;
 use fleetgraph_core::ClusterId;
 use http::HeaderName;
 
-use super::config::{AuthenticationConfig, OidcConfig, TokenReviewConfig, TrustedProxyConfig};
+use super::config::{AuthenticationConfig, OidcConfig, SystemNames, TokenReviewConfig, TrustedProxyConfig};
 use super::oidc::Address;
 
 /// More would let tokens in that the issuer means for another day.
@@ -116,7 +116,11 @@ impl OidcConfig {
             no_empty_text(texts, at(name), faults);
         }
         no_empty_claim(&self.extra_claims, at("extra_claims"), faults);
-        clusters(&self.clusters, false, at("clusters"), faults);
+        clusters(&self.clusters, at("clusters"), faults);
+        let bound = self.trust_system_names != SystemNames::ServiceAccounts || !self.clusters.is_empty();
+        let message = "missing: a service account's name means another account in each cluster; name the cluster whose \
+                       accounts these are, or `*` if they are the same in all";
+        faults.unless(bound, at("clusters"), message);
     }
 }
 
@@ -124,7 +128,7 @@ impl TokenReviewConfig {
     fn check(&self, key: &str, faults: &mut Faults) {
         let at = |name: &str| format!("{key}.{name}");
         faults.unless(ClusterId::new(&self.cluster).is_ok(), at("cluster"), "not the id of a cluster");
-        clusters(&self.clusters, true, at("clusters"), faults);
+        clusters(&self.clusters, at("clusters"), faults);
         for (name, texts) in
             [("issuers", &self.issuers), ("audiences", &self.audiences), ("tenants", &self.tenants)]
         {
@@ -169,8 +173,8 @@ fn no_empty_claim(claims: &BTreeMap<String, String>, key: String, faults: &mut F
     faults.unless(!claims.values().any(String::is_empty), key, "has an empty claim");
 }
 
-fn clusters(ids: &[String], all: bool, key: String, faults: &mut Faults) {
-    let fits = |id: &String| (all && id == "*") || ClusterId::new(id).is_ok();
+fn clusters(ids: &[String], key: String, faults: &mut Faults) {
+    let fits = |id: &String| id == "*" || ClusterId::new(id).is_ok();
     faults.unless(ids.iter().all(fits), key, "not all of these are ids of clusters");
 }
 

@@ -95,7 +95,8 @@ pub struct OidcConfig {
     pub tenants_mapping: BTreeMap<String, Vec<String>>,
     /// Tenants of all callers of this issuer.
     pub tenants: Vec<String>,
-    /// Ids of the clusters that callers of this issuer stay within, whatever others would let them see. Empty: all.
+    /// Ids of the clusters that callers of this issuer stay within, whatever others would let them see. Empty, or `*`:
+    /// all. Required with `trust_system_names: service_accounts`.
     pub clusters: Vec<String>,
     /// Claim that holds ids of the clusters that a caller stays within; `*` stands for all. A token must have it then.
     /// Empty: none is read.

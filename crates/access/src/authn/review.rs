@@ -35,19 +35,20 @@ pub(super) struct Reviewer {
 }
 
 /// Who a token is about.
+#[derive(Debug)]
 pub(super) struct Reviewed {
     pub claimed: Claimed,
     pub until: Option<SystemTime>,
     pub id: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Answer {
     #[serde(default)]
     status: Status,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Debug, Deserialize, Default)]
 #[serde(default)]
 struct Status {
     authenticated: bool,
@@ -55,7 +56,7 @@ struct Status {
     audiences: Vec<String>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Debug, Deserialize, Default)]
 #[serde(default)]
 struct User {
     username: String,
@@ -82,7 +83,11 @@ impl Reviewer {
     /// Whose a token is, by this cluster.
     pub(super) async fn review(&self, token: &str) -> Result<Reviewed, Denied> {
         let answer = timeout(PATIENCE, self.ask(token)).await;
-        let status = answer.unwrap_or_else(|_| Err(self.unavailable("no answer in time")))?.status;
+        let answer = answer.unwrap_or_else(|_| Err(self.unavailable("no answer in time")))?;
+        self.read(token, answer)
+    }
+
+    fn read(&self, token: &str, Answer { status }: Answer) -> Result<Reviewed, Denied> {
         if !status.authenticated || status.user.username.is_empty() {
             return Err(self.refused());
         }
@@ -146,5 +151,53 @@ impl Reviewer {
 
     fn unavailable(&self, why: &str) -> Denied {
         Denied::Unavailable(format!("cluster {} can't review tokens: {why}", self.config.cluster))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cluster_registry::Settings;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn read(config: TokenReviewConfig, status: Value) -> Result<Reviewed, Denied> {
+        let registry = Registry::new(kinds::kind_set(), Settings::default());
+        let answer = serde_json::from_value(json!({ "kind": "TokenReview", "status": status })).unwrap();
+        Reviewer::new(config, registry).read("opaque", answer)
+    }
+
+    fn config(audiences: &[&str]) -> TokenReviewConfig {
+        let audiences = audiences.iter().map(ToString::to_string).collect();
+        TokenReviewConfig { cluster: "prod".to_owned(), audiences, ..TokenReviewConfig::default() }
+    }
+
+    #[test]
+    fn an_answer_counts_only_when_it_says_that_the_token_holds_and_whose_it_is() {
+        let user = json!({ "username": "alice", "uid": "7", "groups": ["dev"], "extra": { "a": ["b"] } });
+        let good = read(config(&[]), json!({ "authenticated": true, "user": user })).unwrap();
+        assert_eq!((good.claimed.user.as_str(), good.claimed.uid.as_str()), ("alice", "7"));
+        assert_eq!(
+            (good.claimed.groups, &good.claimed.extra["a"]),
+            (vec!["dev".to_owned()], &vec!["b".to_owned()])
+        );
+        for status in [
+            json!({}),
+            json!({ "user": user }),
+            json!({ "authenticated": false, "user": user, "error": "s3cret" }),
+            json!({ "authenticated": true }),
+            json!({ "authenticated": true, "user": { "username": "" } }),
+        ] {
+            let Err(Denied::Invalid(why)) = read(config(&[]), status.clone()) else { panic!("{status}") };
+            assert_eq!(why, "cluster prod does not accept a token", "nothing of what the cluster says");
+        }
+    }
+
+    #[test]
+    fn a_server_that_does_not_say_for_whom_a_token_is_has_not_looked() {
+        let status = |audiences: &[&str]| json!({ "authenticated": true, "user": { "username": "alice" }, "audiences": audiences });
+        assert!(read(config(&["fleet", "other"]), status(&["fleet"])).is_ok());
+        assert!(read(config(&["fleet"]), status(&[])).is_err());
+        assert!(read(config(&["fleet"]), status(&["another"])).is_err());
     }
 }

@@ -104,6 +104,8 @@ async fn an_api_servers_service_accounts_come_in_by_its_discovery() {
 
     let other = token(&plane, "robot", &["another"]).await;
     assert_invalid(ask(&authenticator, other).await, "another audience");
+    let anywhere = start(only(OidcConfig { clusters: vec!["*".to_owned()], ..config.clone() }));
+    assert_eq!(ask(&anywhere, &good).await.unwrap().principal.bounds.clusters, None);
     let wary = start(only(OidcConfig { trust_system_names: SystemNames::None, ..config }));
     assert_invalid(ask(&wary, &good).await, "`trust_system_names`");
 }

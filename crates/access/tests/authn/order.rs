@@ -192,6 +192,7 @@ async fn api_tokens_go_to_their_own_judge_and_nowhere_else() {
     let authenticator = Authenticator::start(config(), &empty_fleet(), Some(judge)).unwrap();
     let identity = ask(&authenticator, "fgt_good").await.unwrap();
     assert_eq!((&*identity.principal.user, identity.method), ("robot", Method::ApiToken));
+    assert_eq!(groups(&identity), ["robots", "system:authenticated"]);
     ask(&authenticator, "fgt_good").await.unwrap();
     assert_eq!(known.asked.load(Ordering::Relaxed), 1, "an answer is used for a moment");
     for (token, about) in
@@ -236,6 +237,7 @@ fn a_configuration_that_can_not_work_says_so_by_key() {
         ("extra_claims", json!({ "Team": "team" })),
         ("tenants_mapping", json!({ "a": ["b"] })),
         ("clusters", json!(["a:b"])),
+        ("trust_system_names", json!("service_accounts")),
         ("tenants", json!([""])),
     ] {
         let found = with(name, value.clone());

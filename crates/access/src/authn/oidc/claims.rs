@@ -130,7 +130,10 @@ fn bounds(config: &OidcConfig, claims: &Claims) -> Result<Bounds, String> {
         Ok((!texts.iter().any(|text| text == ALL)).then(|| texts.into_iter().map(Arc::from).collect()))
     };
     let of_token = claimed(&config.clusters_claim)?;
-    let of_issuer: BTreeSet<Arc<str>> = config.clusters.iter().map(|id| Arc::from(id.as_str())).collect();
+    let mut of_issuer: BTreeSet<Arc<str>> = config.clusters.iter().map(|id| Arc::from(id.as_str())).collect();
+    if of_issuer.contains(ALL) {
+        of_issuer.clear();
+    }
     let clusters = match of_token {
         Some(ids) if of_issuer.is_empty() => Some(ids),
         Some(ids) => Some(ids.intersection(&of_issuer).cloned().collect()),
