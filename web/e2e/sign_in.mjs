@@ -69,7 +69,7 @@ function expect(holds, what) {
 /** Waits for what is not on the page. */
 async function eventually(holds, what) {
   const deadline = Date.now() + 20_000;
-  while (!holds()) {
+  while (!(await holds())) {
     if (Date.now() > deadline) throw new Error(what);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
@@ -100,7 +100,10 @@ await test(
     await page.getByRole('heading', { level: 1, name: 'Sign in' }).waitFor();
     expect((await field.getAttribute('type')) === 'password', 'the token can be read from the screen');
     expect((await field.getAttribute('autocomplete')) === 'off', 'the browser may keep the token');
-    expect(await field.evaluate((element) => element === document.activeElement), 'the keyboard is elsewhere');
+    await eventually(
+      () => field.evaluate((element) => element === document.activeElement),
+      'the keyboard is elsewhere',
+    );
     await browser.screenshot('sign-in');
     const asked = server.requests.length;
     // Longer than the fleet's own polls are apart.
