@@ -103,6 +103,8 @@ await test(
     expect(await field.evaluate((element) => element === document.activeElement), 'the keyboard is elsewhere');
     await browser.screenshot('sign-in');
     const asked = server.requests.length;
+    // Longer than the fleet's own polls are apart.
+    // Longer than the fleet's own polls are apart.
     await page.waitForTimeout(7_000);
     expect(server.requests.length === asked, 'it goes on asking');
   },
@@ -337,7 +339,6 @@ await test('so is one that can’t tell while somebody signs in', async () => {
   await browser.screenshot('waiting');
   await page.getByRole('button', { name: 'Stop' }).click();
   await page.getByRole('button', { name: 'Stop' }).waitFor({ state: 'detached' });
-  await page.keyboard.press('Tab');
   await page.getByRole('button', { name: 'Sign in' }).click();
   await status('The server can’t tell now who you are.').waitFor();
   server.available = true;

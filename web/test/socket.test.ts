@@ -53,6 +53,8 @@ class FakeSocket {
   async fail(): Promise<void> {
     this.readyState = FakeSocket.CLOSED;
     this.onerror?.({ type: 'error' });
+    // Between two events a browser does what promises wait for.
+    await settle();
     this.onclose?.({ code: 1006, reason: '' });
     await settle();
   }

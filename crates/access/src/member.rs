@@ -6,7 +6,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use cluster_registry::Cluster;
 use cluster_registry::connection::AccessRule;
 
-use crate::mode::{AccessKind, AccessMode};
+use crate::mode::{AccessKind, AccessMode, Samples};
 use crate::review::Reviewer;
 use crate::rules::Rules;
 use crate::settings::Settings;
@@ -16,6 +16,8 @@ pub(crate) struct Member {
     cluster: Weak<Cluster>,
     pub mode: ArcSwap<AccessMode>,
     pub reviewer: Reviewer,
+    /// Callers of late, for a look to ask the cluster for.
+    pub samples: Samples,
     rules: ArcSwapOption<Rules>,
 }
 
@@ -30,6 +32,7 @@ impl Member {
             cluster: Arc::downgrade(cluster),
             mode: ArcSwap::from_pointee(mode),
             reviewer: Reviewer::new(settings.reviews_at_once, settings.review_patience),
+            samples: Samples::default(),
             rules: ArcSwapOption::empty(),
         }
     }

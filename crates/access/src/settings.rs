@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Settings {
     /// How old the copies of a cluster's roles and bindings may be, while the cluster can't be heard. Until then callers
     /// see its objects as they last were, by the rules as they last were; from then on nothing, since what was revoked
-    /// meanwhile can't be known.
+    /// meanwhile can't be known. Below some seconds, the pauses between one watch and the next count, too.
     pub max_rules_age: Duration,
     /// How often it is looked at who decides in a cluster, besides each time that its watches had broken.
     pub recheck: Duration,

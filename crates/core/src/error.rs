@@ -110,6 +110,10 @@ codes! {
     ClusterConfig = "CLUSTER_CONFIG", 500;
     /// The object that the cluster sent can't be decoded.
     MalformedObject = "MALFORMED_OBJECT", 502;
+    /// Something else has that name, or was changed meanwhile.
+    Conflict = "CONFLICT", 409;
+    /// What fleetgraph itself remembers (tokens, the audit trail) can't be reached now, and so nothing is changed.
+    CatalogUnavailable = "CATALOG_UNAVAILABLE", 503;
     /// The request took longer than the configured time.
     Timeout = "TIMEOUT", 504;
     /// The caller sends too much.

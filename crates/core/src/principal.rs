@@ -34,6 +34,23 @@ pub struct Bounds {
     pub read_only: bool,
 }
 
+impl Bounds {
+    /// Both at once.
+    #[must_use]
+    pub fn within(&self, other: &Self) -> Self {
+        type Names = Option<Arc<BTreeSet<Arc<str>>>>;
+        let both = |one: &Names, other: &Names| match (one, other) {
+            (Some(one), Some(other)) => Some(Arc::new(one.intersection(other).cloned().collect())),
+            (one, other) => one.clone().or_else(|| other.clone()),
+        };
+        Self {
+            clusters: both(&self.clusters, &other.clusters),
+            namespaces: both(&self.namespaces, &other.namespaces),
+            read_only: self.read_only || other.read_only,
+        }
+    }
+}
+
 impl Principal {
     /// A user in no group and no tenant, without bounds.
     #[must_use]
@@ -105,4 +122,24 @@ pub enum SignedBy {
     Clients,
     /// Those of the trusted proxy: the certificate says that the proxy is calling for somebody.
     Proxy,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Option<Arc<BTreeSet<Arc<str>>>> {
+        Some(Arc::new(names.iter().map(|name| Arc::from(*name)).collect()))
+    }
+
+    #[test]
+    fn bounds_within_bounds_are_never_wider_than_either() {
+        let one = Bounds { clusters: names(&["a", "b"]), namespaces: None, read_only: false };
+        let other = Bounds { clusters: names(&["b", "c"]), namespaces: names(&["shop"]), read_only: true };
+        let both = Bounds { clusters: names(&["b"]), namespaces: names(&["shop"]), read_only: true };
+        assert_eq!((one.within(&other), other.within(&one)), (both.clone(), both));
+        assert_eq!(one.within(&Bounds::default()), one);
+        let apart = Bounds { clusters: names(&["z"]), ..Bounds::default() };
+        assert_eq!(one.within(&apart).clusters, names(&[]), "nothing, and not everything");
+    }
 }

@@ -35,6 +35,25 @@ impl Timestamp {
         std::time::Duration::from_micros(u64::try_from(later.0.saturating_sub(self.0)).unwrap_or(0))
     }
 
+    /// The same moment, for those who count from it; nothing if it lies before 1970.
+    #[must_use]
+    pub fn system_time(self) -> Option<std::time::SystemTime> {
+        let since = std::time::Duration::from_micros(u64::try_from(self.0).ok()?);
+        std::time::UNIX_EPOCH.checked_add(since)
+    }
+
+    /// Nothing if it lies before 1970, or too far ahead.
+    #[must_use]
+    pub fn from_system_time(time: std::time::SystemTime) -> Option<Self> {
+        let since = time.duration_since(std::time::UNIX_EPOCH).ok()?;
+        i64::try_from(since.as_micros()).ok().map(Self)
+    }
+
+    #[must_use]
+    pub fn plus(self, duration: std::time::Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+    }
+
     #[must_use]
     pub fn minus(self, duration: std::time::Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))

@@ -9,6 +9,7 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
+    command::{self, AuditCommand, TokenCommand},
     config::{self, Overrides, Problems},
     simulated::{self, Demo, Simulate},
 };
@@ -29,6 +30,20 @@ enum Command {
     Demo(Demo),
     /// Simulate the API servers of a fleet, to try fleetgraph or anything else against.
     Simulate(Simulate),
+    /// Make, list and revoke fleetgraph's own API tokens.
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Look at the audit trail.
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
+        #[command(flatten)]
+        settings: Settings,
+    },
     /// Print the schema of the federation subgraph.
     Schema,
     /// Print the configuration with every key, its default and its description.
@@ -65,6 +80,9 @@ pub struct Settings {
         hide_env_values = true
     )]
     clusters: Option<String>,
+    /// PostgreSQL for the catalog: postgres://user:password@host:5432/database; prefer the variable, which `ps` doesn't show.
+    #[arg(long, value_name = "DSN", env = "POSTGRES_DSN", hide_env_values = true)]
+    postgres_dsn: Option<String>,
     /// What is logged: a level, or a filter such as info,cluster_registry=debug [default: info].
     #[arg(long, value_name = "FILTER", env = "FLEETGRAPH_LOG")]
     log_level: Option<String>,
@@ -86,6 +104,7 @@ impl Settings {
             listen: self.listen.clone(),
             metrics_listen: self.metrics_listen.clone(),
             clusters: self.clusters.clone(),
+            postgres_dsn: self.postgres_dsn.clone(),
             log_level: self.log_level.clone(),
             log_format: self.log_format.clone(),
             otlp_endpoint: self.otlp_endpoint.clone(),
@@ -101,6 +120,12 @@ impl Cli {
             Command::Serve(settings) => serve(&settings),
             Command::Demo(arguments) => outcome(simulated::demo(&arguments)),
             Command::Simulate(arguments) => outcome(simulated::simulate(&arguments)),
+            Command::Token { command, settings } => {
+                with_config(&settings, |config| command::token(config, &command))
+            }
+            Command::Audit { command, settings } => {
+                with_config(&settings, |config| command::audit(config, &command))
+            }
             Command::Schema => print(&graphql::federation_sdl()),
             Command::Config { check: Some(file), .. } => check(&file),
             Command::Config { markdown: true, .. } => print(&config::reference_markdown()),
@@ -116,6 +141,18 @@ fn serve(settings: &Settings) -> ExitCode {
         Err(problems) => return refuse(&problems),
     };
     outcome(crate::serve::run(&config, &settings.contexts, |_| {}))
+}
+
+/// Runs a command over the catalog of a configuration.
+fn with_config(settings: &Settings, run: impl FnOnce(&config::Config) -> anyhow::Result<String>) -> ExitCode {
+    let file = settings.config.as_deref().filter(|file| !file.as_os_str().is_empty());
+    match config::load(file, &settings.overrides(), &kinds::kind_set().metas()) {
+        Ok(config) => match run(&config) {
+            Ok(text) => print(&text),
+            Err(error) => outcome(Err(error)),
+        },
+        Err(problems) => refuse(&problems),
+    }
 }
 
 fn outcome(outcome: anyhow::Result<()>) -> ExitCode {
@@ -202,6 +239,7 @@ mod tests {
             let value = match known.key {
                 "listen" | "metrics_listen" => "127.0.0.1:4321",
                 "clusters" => "[{id: x}]",
+                "catalog.postgres_dsn" => "postgres://u:p@h/d",
                 "telemetry.log_level" => "trace",
                 "telemetry.log_format" => "json",
                 _ => "http://somewhere:1",
@@ -210,6 +248,8 @@ mod tests {
             let found = known.key.split('.').fold(&config, |value, key| &value[key]);
             match known.key {
                 "clusters" => assert_eq!(found[0]["id"], "x"),
+                // It has a password.
+                "catalog.postgres_dsn" => assert_eq!(found, "(hidden)"),
                 _ => assert_eq!(found, value, "{}", known.flag),
             }
         }

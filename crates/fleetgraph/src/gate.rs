@@ -9,11 +9,14 @@ use access::{
     quota::{Exceeded, Quotas},
 };
 use async_graphql::{Request, ServerError, parser::types::OperationType};
+use catalog::audit::{AuditQueue, AuditRecord, Outcome};
 use cluster_registry::Registry;
-use fleetgraph_core::{Error, ErrorCode, Identity, Principal, Scope};
+use fleetgraph_core::{Error, ErrorCode, Identity, Principal, Scope, Timestamp};
 use futures::future::BoxFuture;
-use graphql::{Viewer, limits::Limits};
+use graphql::{Caller, Viewer, limits::Limits};
 use http_api::RequestContext;
+use opentelemetry::trace::TraceContextExt;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::presented::presented;
 
@@ -23,6 +26,7 @@ pub struct Gate {
     pub registry: Registry,
     pub callers: Callers,
     pub quotas: Quotas,
+    pub audit: AuditQueue,
     /// Whose callers may send documents that aren't trusted.
     pub exempt_groups: Vec<String>,
 }
@@ -36,6 +40,41 @@ pub enum Callers {
 }
 
 impl Gate {
+    /// Notes that somebody isn't let in. Who presents nothing has not tried; a credential that is refused goes on record.
+    async fn record(&self, context: &RequestContext, denied: &Denied) {
+        let address = context.peer.map(|peer| peer.ip().to_canonical().to_string());
+        tracing::warn!(
+            request_id = %context.request_id,
+            transport = %context.transport,
+            peer = address,
+            reason = %denied,
+            "a caller is not let in"
+        );
+        // An open stream was let in once, and ends now.
+        if !matches!(denied, Denied::Invalid(_)) || context.caller.is_some() {
+            return;
+        }
+        let record = AuditRecord {
+            at: Timestamp::now(),
+            user: String::new(),
+            credential: String::new(),
+            method: String::new(),
+            address,
+            tenant: None,
+            action: "authenticate".to_owned(),
+            cluster: None,
+            object: None,
+            request_id: Some(context.request_id.to_string()),
+            trace_id: trace_id(),
+            outcome: Outcome::Failure,
+            code: Some(ErrorCode::Unauthenticated.as_str().to_owned()),
+            details: serde_json::json!({ "reason": denied.to_string(), "transport": context.transport.as_str() }),
+        };
+        if let Err(error) = self.audit.append(record).await {
+            tracing::error!(%error, "a failed authentication is missing from the audit trail");
+        }
+    }
+
     /// Charges an operation to its caller. A subscription takes a place, which it gives back when it ends.
     fn charge(&self, principal: &Principal, cost: u64, mut request: Request) -> Result<Request, Exceeded> {
         self.quotas.operation(principal, cost)?;
@@ -68,13 +107,7 @@ impl http_api::Gate for Gate {
             match outcome {
                 Ok(identity) => Ok(Some(Arc::new(identity))),
                 Err(denied) => {
-                    tracing::warn!(
-                        request_id = %context.request_id,
-                        transport = %context.transport,
-                        peer = context.peer.map(tracing::field::display),
-                        reason = %denied,
-                        "a caller is not let in"
-                    );
+                    self.record(context, &denied).await;
                     Err(refusal(&denied))
                 }
             }
@@ -128,4 +161,11 @@ fn limited(exceeded: &Exceeded) -> ServerError {
         error.extensions.get_or_insert_default().set("retryAfterSeconds", time.as_secs() + 1);
     }
     error
+}
+
+/// The id of the trace that the request belongs to, if traces are made.
+fn trace_id() -> Option<String> {
+    let context = tracing::Span::current().context();
+    let span = context.span().span_context().clone();
+    span.is_valid().then(|| span.trace_id().to_string())
 }

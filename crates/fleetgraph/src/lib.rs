@@ -4,11 +4,13 @@
 
 pub mod cli;
 mod clusters;
+mod command;
 pub mod config;
 mod gate;
 pub mod lifecycle;
 mod presented;
 mod readiness;
+mod remembered;
 mod serve;
 mod simulated;
 pub mod telemetry;

@@ -2,11 +2,16 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use access::{Access, authn::Authenticator, quota::Quotas};
+use access::{
+    Access,
+    authn::{ApiTokens, Authenticator},
+    quota::Quotas,
+};
 use anyhow::{Context, bail};
+use catalog::audit::AuditQueue;
 use cluster_registry::Registry;
 use fleetgraph_core::{Kind, Scope};
-use graphql::{SchemaSettings, limits::Limits};
+use graphql::{Desk, SchemaSettings, limits::Limits};
 use http_api::{Documents, Parts, Shutdown, Tls, TlsConfig};
 use kinds::{
     ClusterRole, ClusterRoleBinding, Namespace, Role, RoleBinding,
@@ -20,6 +25,7 @@ use crate::{
     gate::{Callers, Gate},
     lifecycle::{Lifecycle, Phase, Signals, Tasks},
     readiness::Readiness,
+    remembered,
     telemetry::{Telemetry, serve_metrics},
 };
 
@@ -69,10 +75,14 @@ async fn serve(
     let metrics = bind("metrics", config.metrics_listen).await?;
     let registry = registry(config, contexts).await?;
     let shutdown = Shutdown::new();
-    let schema = graphql::schema(SchemaSettings {
+    let catalog = remembered::open(&config.catalog).await?;
+    let (audit, writer) = AuditQueue::new(catalog.clone());
+    let (tokens, refresher) = remembered::tokens(&catalog).await?;
+    let settings = SchemaSettings {
         default_namespace: config.default_namespace.clone(),
         max_page_size: config.max_page_size,
-    });
+    };
+    let schema = graphql::schema(settings, Some(Desk { catalog: catalog.clone(), audit: audit.clone() }));
     let limits =
         Limits::new(config.limits.clone(), &schema.sdl()).context("the schema can't be read back")?;
     let router = http_api::router(Parts {
@@ -80,7 +90,8 @@ async fn serve(
         gate: Arc::new(Gate {
             limits,
             registry: registry.clone(),
-            callers: callers(config, &registry)?,
+            callers: callers(config, &registry, tokens)?,
+            audit,
             quotas: Quotas::new(&config.quotas),
             exempt_groups: config.http.trusted_documents.exempt_groups.clone(),
         }),
@@ -98,6 +109,18 @@ async fn serve(
             http_api::serve(http, tls, router, &bounds, &shutdown).await;
             Ok(())
         }
+    });
+    // It ends when nobody is left who could record anything, and all is written.
+    tasks.spawn("writer of the audit trail", |stop| async move {
+        tokio::select! {
+            () = writer.run() => {}
+            () = async { stop.cancelled().await; tokio::time::sleep(WINDING_UP / 2).await } => {}
+        }
+        Ok(())
+    });
+    tasks.spawn("follower of API tokens", |stop| async move {
+        refresher.run(stop.cancelled()).await;
+        Ok(())
     });
     tasks.spawn("reader of trusted documents", |stop| async move {
         stop.run_until_cancelled(documents.follow()).await;
@@ -163,12 +186,12 @@ fn tls(config: &Config) -> TlsConfig {
 }
 
 /// Who is let in, and what they may see.
-fn callers(config: &Config, registry: &Registry) -> anyhow::Result<Callers> {
-    if !config.authentication.is_configured() {
+fn callers(config: &Config, registry: &Registry, tokens: Arc<dyn ApiTokens>) -> anyhow::Result<Callers> {
+    if !config.asks_callers() {
         return Ok(Callers::Anybody);
     }
     Ok(Callers::Known {
-        authenticator: Authenticator::start(config.authentication.clone(), registry, None)?,
+        authenticator: Authenticator::start(config.authentication.clone(), registry, Some(tokens))?,
         access: Access::new(
             registry.clone(),
             access::Settings { max_rules_age: config.max_rules_age, ..access::Settings::default() },
@@ -220,7 +243,7 @@ async fn registry(config: &Config, contexts: &[String]) -> anyhow::Result<Regist
 /// The kinds that are watched: those of the configuration, and what says who may see them.
 fn watched(config: &Config) -> Vec<String> {
     let mut watched = config.watch_resources.clone();
-    if !watched.is_empty() && config.authentication.is_configured() {
+    if !watched.is_empty() && config.asks_callers() {
         let rules = [ClusterRole::META, ClusterRoleBinding::META, Role::META, RoleBinding::META];
         watched.extend(rules.iter().map(|kind| kind.plural.to_owned()));
         // Callers who may not list a kind everywhere may in some namespaces.

@@ -4,7 +4,9 @@
 //! Subscription and the entities of the federation. Resolvers are thin: they take the viewer out of the
 //! request, make a query of the arguments, and hand it to the registry.
 
+mod admin;
 mod aside;
+mod caller;
 mod custom;
 mod diff;
 mod entities;
@@ -20,14 +22,16 @@ mod watch;
 
 use std::sync::Arc;
 
-use async_graphql::{Data, EmptyMutation, Executor, Request, Response, SDLExportOptions, SchemaBuilder};
+use async_graphql::{Data, Executor, Request, Response, SDLExportOptions, SchemaBuilder};
 use futures::{future::BoxFuture, stream::BoxStream};
 
+pub use admin::Desk;
+pub use caller::Caller;
 pub use kinds::Viewer;
 pub use limits;
 
 /// The roots of the schema.
-type Roots = async_graphql::Schema<query::Query, EmptyMutation, subscription::Subscription>;
+type Roots = async_graphql::Schema<query::Query, admin::Mutation, subscription::Subscription>;
 
 /// The schema, ready to execute. Cheap to clone.
 ///
@@ -87,14 +91,18 @@ impl Default for SchemaSettings {
     }
 }
 
-/// The schema. Each request has to carry a [`Viewer`] in its data.
+/// The schema. Each request has to carry a [`Viewer`] in its data, and a [`Caller`] where callers are asked who they are.
 #[must_use]
-pub fn schema(settings: SchemaSettings) -> Schema {
-    Schema(builder().data(settings).finish())
+pub fn schema(settings: SchemaSettings, desk: Option<Desk>) -> Schema {
+    let builder = builder().data(settings);
+    Schema(match desk {
+        Some(desk) => builder.data(desk).finish(),
+        None => builder.finish(),
+    })
 }
 
-fn builder() -> SchemaBuilder<query::Query, EmptyMutation, subscription::Subscription> {
-    Roots::build(query::Query::default(), EmptyMutation, subscription::Subscription::default())
+fn builder() -> SchemaBuilder<query::Query, admin::Mutation, subscription::Subscription> {
+    Roots::build(query::Query::default(), admin::Mutation::default(), subscription::Subscription::default())
         .enable_federation()
         .enable_subscription_in_federation()
         // Our own limits run before execution; these would only repeat them.
@@ -104,7 +112,7 @@ fn builder() -> SchemaBuilder<query::Query, EmptyMutation, subscription::Subscri
 /// The schema's SDL for a federation gateway.
 #[must_use]
 pub fn federation_sdl() -> String {
-    schema(SchemaSettings::default()).0.sdl_with_options(
+    schema(SchemaSettings::default(), None).0.sdl_with_options(
         SDLExportOptions::new()
             .federation()
             .compose_directive()

@@ -4,6 +4,7 @@ use async_graphql::{Context, ID, MergedObject, Object};
 use kinds::{Resource, ResourceKind, for_each_kind, table::*};
 
 use crate::{
+    admin::AdminQuery,
     custom::CustomQuery,
     diff::DiffQuery,
     entities::EntityQuery,
@@ -15,7 +16,16 @@ use crate::{
 };
 
 #[derive(MergedObject, Default)]
-pub struct Query(FleetQuery, SearchQuery, GraphQuery, DiffQuery, EntityQuery, CustomQuery, KindQuery);
+pub struct Query(
+    FleetQuery,
+    SearchQuery,
+    GraphQuery,
+    DiffQuery,
+    EntityQuery,
+    CustomQuery,
+    AdminQuery,
+    KindQuery,
+);
 
 /// Each kind has a part of the root of its own, which the compiler takes apart from the others.
 macro_rules! kind_query {

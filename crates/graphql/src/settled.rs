@@ -9,22 +9,28 @@ use std::any::TypeId;
 use async_graphql::{Executor, Request, Response, parser::types::OperationType};
 use kinds::Viewer;
 
+use crate::caller::Caller;
+
 /// Relations that follow each other may ask something new in each round.
 const ROUNDS: usize = 8;
 
 pub(crate) async fn execute(roots: impl Executor, mut request: Request) -> Response {
-    let Some(viewer) = viewer(&request).map(Viewer::again) else { return roots.execute(request).await };
+    let Some(viewer) = data::<Viewer>(&request).map(Viewer::again) else {
+        return roots.execute(request).await;
+    };
     if !only_queries(&mut request) {
         return roots.execute(request).await;
     }
     let (query, name) = (request.query.clone(), request.operation_name.clone());
     let (variables, mode) = (request.variables.clone(), request.introspection_mode);
+    let caller = data::<Caller>(&request).cloned().unwrap_or_default();
     let mut response = roots.execute(request).await;
     for _ in 1..ROUNDS {
         if !viewer.scope.settle().await {
             break;
         }
         let mut again = Request::new(query.clone()).variables(variables.clone()).data(viewer.again());
+        again = again.data(caller.clone());
         again.operation_name.clone_from(&name);
         again.introspection_mode = mode;
         response = roots.execute(again).await;
@@ -32,8 +38,8 @@ pub(crate) async fn execute(roots: impl Executor, mut request: Request) -> Respo
     response
 }
 
-fn viewer(request: &Request) -> Option<&Viewer> {
-    request.data.get(&TypeId::of::<Viewer>())?.downcast_ref()
+fn data<T: 'static>(request: &Request) -> Option<&T> {
+    request.data.get(&TypeId::of::<T>())?.downcast_ref()
 }
 
 fn only_queries(request: &mut Request) -> bool {

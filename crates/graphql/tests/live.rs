@@ -58,7 +58,7 @@ async fn a_subscriber_that_lags_gets_the_latest_state_of_each_object_and_each_de
     }
     plane.kubectl(&["create", "service", "clusterip", "doomed", "--clusterip=None"]).await.unwrap();
     let registry = fleet(&plane).await;
-    let schema = schema(SchemaSettings::default());
+    let schema = schema(SchemaSettings::default(), None);
     let query = r#"subscription { serviceEvents(namespace: "default", initial: true) { type service { name labels } } }"#;
     let mut events = schema.execute_stream(request(&registry, query));
     // It starts, and then reads nothing while more happens than anything buffers.
@@ -112,7 +112,7 @@ async fn what_left_a_subscribers_labels_while_it_lagged_is_gone_for_it() {
         plane.kubectl(&["label", "service", name, "team=mine"]).await.unwrap();
     }
     let registry = fleet(&plane).await;
-    let schema = schema(SchemaSettings::default());
+    let schema = schema(SchemaSettings::default(), None);
     let query = r#"subscription { serviceEvents(labelSelector: "team=mine", initial: true) { type clusterId service { name } } }"#;
     let mut events = schema.execute_stream(request(&registry, query));
     let mut next = async || {
@@ -139,7 +139,7 @@ async fn what_left_a_subscribers_labels_while_it_lagged_is_gone_for_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_subscription_to_a_cluster_that_does_not_exist_is_an_error() {
     let registry = Registry::new(kinds::kind_set(), Settings::default());
-    let schema = schema(SchemaSettings::default());
+    let schema = schema(SchemaSettings::default(), None);
     for field in ["podEvents", "resourceEvents", "clusterEvents"] {
         let query = format!(r#"subscription {{ {field}(cluster: "prod-uE") {{ type }} }}"#);
         let response = schema.execute_stream(request(&registry, &query)).next().await.unwrap();
@@ -156,7 +156,7 @@ async fn a_subscription_to_a_cluster_that_does_not_exist_is_an_error() {
 async fn a_kind_that_is_not_watched_says_so_and_is_not_empty() {
     let settings = Settings { watch_resources: vec!["pods".to_owned()], ..Settings::default() };
     let registry = Registry::new(kinds::kind_set(), settings);
-    let schema = schema(SchemaSettings::default());
+    let schema = schema(SchemaSettings::default(), None);
     let response = schema.execute(request(&registry, "{ deployments { name } }")).await;
     assert!(response.errors[0].message.contains("watch_resources"), "{:?}", response.errors);
     assert!(schema.execute(request(&registry, "{ pods { name } }")).await.errors.is_empty());
@@ -166,7 +166,7 @@ async fn a_kind_that_is_not_watched_says_so_and_is_not_empty() {
 async fn subscribers_cause_no_watch() {
     let plane = ControlPlane::start(Options::bare("watched")).await.unwrap();
     let registry = fleet(&plane).await;
-    let schema = schema(SchemaSettings::default());
+    let schema = schema(SchemaSettings::default(), None);
     let watches = || async {
         let text = plane.kubectl(&["get", "--raw", "/metrics"]).await.unwrap();
         text.lines()
@@ -203,7 +203,7 @@ async fn a_batch_of_entities_answers_each_by_itself() {
     let plane = ControlPlane::start(Options::bare("entities")).await.unwrap();
     plane.kubectl(&["create", "service", "clusterip", "here", "--clusterip=None"]).await.unwrap();
     let registry = fleet(&plane).await;
-    let schema = schema(SchemaSettings::default());
+    let schema = schema(SchemaSettings::default(), None);
     let query = r#"{ _entities(representations: [
         { __typename: "Service", id: "entities:default:here" },
         { __typename: "Service", id: "entities:default:gone" },

@@ -92,7 +92,7 @@ async fn seeded() -> ControlPlane {
 
 async fn ask(registry: &Registry, query: &str) -> Value {
     let request = Request::new(query).data(Viewer::new(registry.clone(), Scope::everything()));
-    let schema = schema(SchemaSettings::default());
+    let schema = schema(SchemaSettings::default(), None);
     // As a server has it: a task that any thread may run.
     let response = tokio::spawn(async move { schema.execute(request).await }).await.unwrap();
     assert!(response.errors.is_empty(), "{:?}", response.errors);

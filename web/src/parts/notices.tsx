@@ -86,7 +86,7 @@ export function HeldBackNotice({ until }: { until: number }) {
         <span role="status">
           <strong>The server asks for fewer requests.</strong> What is asked for waits until {formatClock(until)}
         </span>
-        , <Countdown to={until} />.
+        , in <Countdown to={until} />.
       </p>
     </Notice>
   );

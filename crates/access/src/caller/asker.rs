@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use cluster_registry::Cluster;
-use fleetgraph_core::{ClusterId, Error, ErrorCode, KindMeta, Settled, Sight, Verb, View};
+use fleetgraph_core::{ClusterId, Error, ErrorCode, Extent, KindMeta, Settled, Sight, Verb, View};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio::time::Instant;
 
 use super::decider::ByReviews;
-use super::local::Of;
+use super::local::{Of, Seen};
 use super::{Caller, Here, Judged};
 use crate::bounds;
 use crate::review::{Asked, Failure, Place, Want, Wants, settle};
@@ -37,6 +37,15 @@ impl Asker {
             // hear of it: a moment later the cluster is asked.
             Copied::Never(_) => true,
         }
+    }
+
+    fn extent(&self, here: &Here, seen: &Seen, verb: Verb, kind: &KindMeta) -> Arc<Extent> {
+        seen.known(Of::Verb(verb), kind).unwrap_or_else(|| {
+            if verb != Verb::Get {
+                here.local.member().samples.note(&self.caller.principal, verb, kind);
+            }
+            seen.extent(Of::Verb(verb), kind, &self.caller.principal)
+        })
     }
 
     fn decider(&self, here: &Here, id: &ClusterId, verb: Verb, kind: &KindMeta) -> ByReviews {
@@ -98,7 +107,7 @@ impl Sight for Asker {
         let Some(here) = self.caller.here(cluster) else { return View::nothing() };
         match &here.judged {
             Judged::ByRules(_) if self.is_outdated(&here.cluster) => View::nothing(),
-            Judged::ByRules(seen) => View::of(seen.extent(Of::Verb(verb), kind, &self.caller.principal)),
+            Judged::ByRules(seen) => View::of(self.extent(&here, seen, verb, kind)),
             Judged::ByReviews => self.decider(&here, cluster, verb, kind).view(),
         }
     }
@@ -107,9 +116,7 @@ impl Sight for Asker {
         let Some(here) = self.caller.here(cluster) else { return false };
         match &here.judged {
             Judged::ByRules(_) if self.is_outdated(&here.cluster) => false,
-            Judged::ByRules(seen) => {
-                seen.extent(Of::Verb(verb), kind, &self.caller.principal).has(namespace, name)
-            }
+            Judged::ByRules(seen) => self.extent(&here, seen, verb, kind).has(namespace, name),
             Judged::ByReviews => {
                 let namespaces = &self.caller.principal.bounds.namespaces;
                 if namespaces.as_ref().is_some_and(|of| !bounds::has(of, kind, namespace, name)) {

@@ -66,11 +66,16 @@ impl Local {
 }
 
 impl Seen {
+    /// `None` if nobody asked for it yet.
+    pub fn known(&self, of: Of, kind: &KindMeta) -> Option<Arc<Extent>> {
+        self.extents.load().get(&(of, *kind)).map(Arc::clone)
+    }
+
     pub fn extent(&self, of: Of, kind: &KindMeta, principal: &Principal) -> Arc<Extent> {
-        let key = (of, *kind);
-        if let Some(extent) = self.extents.load().get(&key) {
-            return Arc::clone(extent);
+        if let Some(extent) = self.known(of, kind) {
+            return extent;
         }
+        let key = (of, *kind);
         let (group, plural, namespaced) = (kind.group, kind.plural, kind.namespaced);
         let extent = match of {
             Of::Verb(Verb::List) => self.rights.visible(group, plural, namespaced),

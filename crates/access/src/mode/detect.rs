@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::compare::{Listed, differs};
+use super::spot::contradiction;
 use super::{AccessKind, AccessMode};
 use crate::member::Member;
 use crate::review::{Attributes, Subject, post, review};
@@ -25,8 +26,8 @@ const NAMESPACE: &str = "default";
 
 /// How often the rules are compared before a difference counts: a role that was just written is known to the API server's
 /// authorizer and to the copy at different times.
-const ATTEMPTS: u32 = 4;
-const BETWEEN: Duration = Duration::from_millis(400);
+pub(super) const ATTEMPTS: u32 = 4;
+pub(super) const BETWEEN: Duration = Duration::from_millis(400);
 
 /// What a look found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +38,7 @@ pub(super) enum Found {
 }
 
 /// Why a look, or a part of it, found nothing.
-enum Failed {
+pub(super) enum Failed {
     /// The cluster does not let fleetgraph ask.
     Refused(String),
     Call(String),
@@ -107,6 +108,11 @@ pub(super) async fn detect(cluster: &Cluster, member: &Member) -> Found {
         let Some(rules) = member.rules(cluster) else { break };
         match differs(&rules.policy.rules(&principal, NAMESPACE), &listed) {
             None => {
+                if stranger.is_ok()
+                    && let Some(reason) = contradiction(&connection, cluster, member).await
+                {
+                    return reviews(reason);
+                }
                 let reason = "the API server lists the rules that its roles and bindings give, and no others";
                 return Found::Mode(AccessMode::new(AccessKind::Rbac, reason));
             }
@@ -170,7 +176,7 @@ async fn ours(connection: &Connection) -> Result<(Principal, Listed), Failed> {
     Ok((principal.in_groups(groups), listed.status))
 }
 
-async fn bounded<T>(call: impl Future<Output = Result<T, ClusterError>>) -> Result<T, Failed> {
+pub(super) async fn bounded<T>(call: impl Future<Output = Result<T, ClusterError>>) -> Result<T, Failed> {
     match timeout(PATIENCE, call).await {
         Ok(answer) => Ok(answer?),
         Err(_) => Err(Failed::Call(format!("no answer within {} s", PATIENCE.as_secs()))),

@@ -15,7 +15,7 @@ mod wants;
 
 pub(crate) use call::{post, review};
 pub(crate) use decisions::Decisions;
-pub(crate) use question::{Attributes, Place, Subject};
+pub(crate) use question::{Attributes, Place, Question, Subject, ways};
 pub(crate) use reviewer::{Failure, Reviewer};
 pub(crate) use settle::{Asked, settle};
 pub(crate) use wants::{Want, Wants};

@@ -86,6 +86,34 @@ async fn a_server_that_comes_back_with_other_authorizers_is_looked_at_again() {
     bed.registry.shut_down().await;
 }
 
+/// Nothing that concerns fleetgraph's own account shows such a policy.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_file_that_names_somebody_else_is_found_when_that_one_calls() {
+    let dir = tempfile::tempdir().unwrap();
+    let spec =
+        json!({ "user": "cara", "namespace": "*", "resource": "pods", "apiGroup": "*", "readonly": true });
+    let line =
+        json!({ "apiVersion": "abac.authorization.kubernetes.io/v1beta1", "kind": "Policy", "spec": spec });
+    let policy = file(&dir, "policy.jsonl", &line.to_string());
+    let options = Options::bare("elsewhere")
+        .authorization("Node,RBAC,ABAC")
+        .apiserver_arg(&format!("--authorization-policy-file={}", policy.display()));
+    let settings = Settings { recheck: Duration::from_secs(1), ..Settings::default() };
+    let bed = Bed::start(options, FLEET, settings).await;
+    create(&bed.client, binding("ann", "fleet")).await;
+    bed.judges_by(AccessKind::Rbac, "").await;
+    bed.synced().await;
+    let (ann, cara) = (bed.scope("ann"), bed.scope("cara"));
+    let sees = |scope: &Scope| scope.allows(&bed.id, &Pod::META, "north", "one");
+    eventually("the binding is seen", || sees(&ann), |sees| *sees).await;
+    assert!(!sees(&cara));
+    bed.judges_by(AccessKind::Reviews, "allows a caller to list pods").await;
+    for scope in [&cara, &ann] {
+        assert!(seen(scope, || sees(scope)).await);
+    }
+    bed.registry.shut_down().await;
+}
+
 /// `kube-apiserver` makes its roles and bindings wherever it runs; here nothing reads them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn roles_that_nobody_evaluates_grant_nothing() {

@@ -21,6 +21,7 @@ on_both_engines! {
     records_cut_off_at_the_end_are_found
     a_record_smuggled_in_after_the_head_is_found
     a_hash_that_was_changed_with_its_record_is_found
+    a_head_that_was_changed_is_found
     a_trail_written_anew_is_found_with_a_copy_of_an_earlier_head
     catalogs_that_append_at_once_keep_one_chain
     a_queue_answers_each_caller_with_its_own_place
@@ -195,6 +196,12 @@ async fn a_hash_that_was_changed_with_its_record_is_found(bed: &Bed) -> Result<(
     // The last record again, under the hash of another: it fits neither its content nor the head.
     let changed = "UPDATE audit SET hash = (SELECT hash FROM audit WHERE seq = 2) WHERE seq = 6";
     ensure!(broken(bed, changed).await? == (6, Break::Changed));
+    Ok(())
+}
+
+async fn a_head_that_was_changed_is_found(bed: &Bed) -> Result<()> {
+    let changed = "UPDATE audit_head SET hash = (SELECT hash FROM audit WHERE seq = 5)";
+    ensure!(broken(bed, changed).await? == (6, Break::Head));
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! One suite, both engines: each test takes a [`Bed`] and is run on a file of SQLite and on a real PostgreSQL server.
 
+use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,7 @@ use catalog::audit::{AuditRecord, Outcome};
 use catalog::seal::Sealer;
 use catalog::{Catalog, Location, NewTenant, NewToken, Quotas, Settings};
 use fleetgraph_core::{ClusterId, Principal, Timestamp};
+use sqlx::Connection;
 use testkit::Postgres;
 
 /// Far beyond what anything here takes: a test that waits this long has failed.
@@ -66,15 +68,27 @@ impl Bed {
         Ok(Catalog::open(&self.settings(), sealer).await?)
     }
 
+    /// Keeps everybody else from adding to the audit trail.
+    pub async fn lock(&self) -> Result<Lock> {
+        Ok(match self {
+            Self::Sqlite(directory) => {
+                let mut connection = connect(directory.path()).await?;
+                sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut connection).await?;
+                Lock::Sqlite(connection)
+            }
+            Self::Postgres { url, .. } => {
+                let mut connection = sqlx::PgConnection::connect(url).await?;
+                sqlx::raw_sql("BEGIN; SELECT * FROM audit_head FOR UPDATE").execute(&mut connection).await?;
+                Lock::Postgres(connection)
+            }
+        })
+    }
+
     /// Runs statements as the database's administrator would, past the catalog.
     pub async fn run(&self, statements: &str) -> Result<()> {
         match self {
             Self::Sqlite(directory) => {
-                use sqlx::Connection;
-                let options = sqlx::sqlite::SqliteConnectOptions::new()
-                    .filename(directory.path().join("data/catalog.db"))
-                    .busy_timeout(PATIENCE);
-                let mut connection = sqlx::SqliteConnection::connect_with(&options).await?;
+                let mut connection = connect(directory.path()).await?;
                 sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(&mut connection).await?;
                 connection.close().await?;
                 Ok(())
@@ -98,6 +112,29 @@ impl Bed {
         };
         self.run(&format!("{off}{statements}")).await
     }
+}
+
+/// What [`Bed::lock`] holds.
+pub enum Lock {
+    Sqlite(sqlx::SqliteConnection),
+    Postgres(sqlx::PgConnection),
+}
+
+impl Lock {
+    pub async fn release(self) -> Result<()> {
+        match self {
+            Self::Sqlite(connection) => connection.close().await?,
+            Self::Postgres(connection) => connection.close().await?,
+        }
+        Ok(())
+    }
+}
+
+async fn connect(directory: &Path) -> Result<sqlx::SqliteConnection> {
+    let options = sqlx::sqlite::SqliteConnectOptions::new()
+        .filename(directory.join("data/catalog.db"))
+        .busy_timeout(PATIENCE);
+    Ok(sqlx::SqliteConnection::connect_with(&options).await?)
 }
 
 /// Each test becomes two: `sqlite::name` and `postgres::name`.

@@ -1,9 +1,11 @@
 //! Opening a catalog: schema, versions, rights, errors.
 
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
-use crate::bed::{Bed, on_both_engines, token_for};
+use crate::bed::{Bed, on_both_engines, record, token_for, until};
 use anyhow::{Context, Result, ensure};
+use catalog::audit::AuditFilter;
 use catalog::seal::Sealer;
 use catalog::{Catalog, CatalogError, DEFAULT_TENANT, Location, Settings};
 
@@ -13,6 +15,7 @@ on_both_engines! {
     a_catalog_of_a_later_release_is_refused
     processes_that_start_at_once_bring_the_schema_forward_once
     a_closed_catalog_refuses_calls
+    a_call_that_takes_too_long_is_given_up_and_leaves_nothing_behind
 }
 
 async fn what_was_stored_is_there_after_the_catalog_was_opened_again(bed: &Bed) -> Result<()> {
@@ -56,6 +59,21 @@ async fn a_closed_catalog_refuses_calls(bed: &Bed) -> Result<()> {
     catalog.close().await;
     let error = catalog.ping().await.err().context("closed")?;
     ensure!(error.is_passing(), "{error}");
+    Ok(())
+}
+
+async fn a_call_that_takes_too_long_is_given_up_and_leaves_nothing_behind(bed: &Bed) -> Result<()> {
+    let settings = Settings { call_timeout: Duration::from_millis(300), ..bed.settings() };
+    bed.open().await?.close().await;
+    let catalog = Catalog::open(&settings, Sealer::without_keys()).await?;
+    let lock = bed.lock().await?;
+    let error = catalog.append_audit(&[record("alice", "too late")]).await.err().context("given up")?;
+    ensure!(error.is_passing(), "{error}");
+    lock.release().await?;
+    until("it works again", async || Ok(catalog.append_audit(&[record("alice", "in time")]).await.is_ok()))
+        .await?;
+    let entries = catalog.audit(&AuditFilter::default(), None, 10).await?;
+    ensure!(entries.iter().all(|entry| entry.record.action == "in time"), "{entries:?}");
     Ok(())
 }
 
@@ -103,6 +121,7 @@ async fn a_directory_that_cannot_be_made_is_an_error_that_says_so() -> Result<()
 async fn a_wrong_password_is_shown_nowhere() -> Result<()> {
     let bed = Bed::postgres().await?;
     let Bed::Postgres { url, .. } = &bed else { unreachable!() };
+    ensure!(!format!("{:?}", bed.open().await?).contains("not-a-secret"), "the right one neither");
     let dsn = url.replace("not-a-secret", "hunter2");
     let settings = Settings::new(Location::Postgres(dsn.into()));
     ensure!(!format!("{settings:?}").contains("hunter2"));

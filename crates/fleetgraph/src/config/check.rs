@@ -114,7 +114,10 @@ impl<'a> Check<'a> {
         for (key, message) in config.authentication.check() {
             self.refuse(&format!("authentication.{key}"), message);
         }
-        if !config.authentication.is_configured() {
+        if !config.catalog.postgres_dsn.is_empty() && is_set(&config.catalog.directory) {
+            self.refuse("catalog.directory", "has no effect with `postgres_dsn`; give one of them");
+        }
+        if !config.asks_callers() {
             for (key, address) in [("listen", config.listen), ("metrics_listen", config.metrics_listen)] {
                 if let Err(message) = loopback_only(address) {
                     self.refuse(key, message);

@@ -7,6 +7,7 @@
 //! A configuration is either right or refused: an unknown key, a value of the wrong type and a value that can't work are
 //! all reported in one run, each with file, line, column and key path.
 
+mod catalog;
 mod check;
 pub mod cluster;
 mod custom;
@@ -28,6 +29,7 @@ use std::{net::SocketAddr, time::Duration};
 use access::{authn::AuthenticationConfig, quota::QuotaConfig};
 
 pub use self::{
+    catalog::CatalogConfig,
     cluster::{AccessMode, AuthMethod, ClusterConfig, OidcConfig, TlsConfig},
     custom::{CustomResourceConfig, CustomResourceReferenceConfig, SecretDetail},
     problem::{Mark, Problem, Problems},
@@ -72,6 +74,9 @@ settings::settings! {
         /// Who is let in. Callers see of each cluster what its own roles and bindings give them. Nothing configured: nobody is
         /// asked, and the server listens on loopback only.
         authentication: AuthenticationConfig = AuthenticationConfig::default(),
+        /// What fleetgraph remembers itself. With a catalog that is kept, its API tokens are let in, and callers are asked who
+        /// they are even if `authentication` says nothing.
+        catalog: CatalogConfig = CatalogConfig::default(),
         /// How old fleetgraph's copies of a cluster's roles and bindings may be while the cluster can't be heard. Until then
         /// callers see its objects as they last were; from then on nothing of it, since what was revoked meanwhile can't
         /// be known.
@@ -89,5 +94,13 @@ settings::settings! {
         limits: graphql::limits::LimitsConfig = graphql::limits::LimitsConfig::default(),
         /// Logs, traces and metrics of the server itself.
         telemetry: TelemetryConfig = TelemetryConfig::default(),
+    }
+}
+
+impl Config {
+    /// Whether callers are asked who they are.
+    #[must_use]
+    pub fn asks_callers(&self) -> bool {
+        self.authentication.is_configured() || self.catalog.is_kept()
     }
 }

@@ -27,6 +27,7 @@ pub const OVERRIDES: &[Override] = &[
     Override { key: "listen", flag: "listen", variable: "FLEETGRAPH_LISTEN" },
     Override { key: "metrics_listen", flag: "metrics-listen", variable: "FLEETGRAPH_METRICS_LISTEN" },
     Override { key: "clusters", flag: "clusters-config", variable: "CLUSTERS_CONFIG" },
+    Override { key: "catalog.postgres_dsn", flag: "postgres-dsn", variable: "POSTGRES_DSN" },
     Override { key: "telemetry.log_level", flag: "log-level", variable: "FLEETGRAPH_LOG" },
     Override { key: "telemetry.log_format", flag: "log-format", variable: "FLEETGRAPH_LOG_FORMAT" },
     Override {
@@ -44,6 +45,7 @@ pub struct Overrides {
     pub metrics_listen: Option<String>,
     /// A path, or the YAML itself.
     pub clusters: Option<String>,
+    pub postgres_dsn: Option<String>,
     pub log_level: Option<String>,
     pub log_format: Option<String>,
     pub otlp_endpoint: Option<String>,
@@ -94,9 +96,17 @@ impl Overrides {
 
     /// In the order of [`OVERRIDES`].
     fn values(&self) -> [&Option<String>; OVERRIDES.len()] {
-        let Self { listen, metrics_listen, clusters, log_level, log_format, otlp_endpoint, service_name } =
-            self;
-        [listen, metrics_listen, clusters, log_level, log_format, otlp_endpoint, service_name]
+        let Self {
+            listen,
+            metrics_listen,
+            clusters,
+            postgres_dsn,
+            log_level,
+            log_format,
+            otlp_endpoint,
+            service_name,
+        } = self;
+        [listen, metrics_listen, clusters, postgres_dsn, log_level, log_format, otlp_endpoint, service_name]
     }
 }
 

@@ -23,3 +23,4 @@ mod selectors;
 #[expect(dead_code, reason = "shared with the tests of the server's life cycle")]
 mod server;
 mod standards;
+mod tokens;

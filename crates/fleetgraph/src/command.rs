@@ -1,0 +1,216 @@
+//! The commands over the catalog: API tokens and the audit trail, for whoever has its file or its database.
+
+use std::{fmt::Write as _, sync::Arc, time::Duration};
+
+use anyhow::{Context, bail};
+use catalog::{
+    ApiToken, Catalog, NewToken, TokenId,
+    audit::{AuditRecord, Break, Outcome, Verification},
+};
+use clap::Subcommand;
+use fleetgraph_core::{Bounds, Principal, Timestamp};
+use secrecy::ExposeSecret;
+
+use crate::{config::Config, remembered};
+
+/// What can be done with API tokens.
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Make a token, and print it: it is not shown again.
+    Create {
+        /// For people, such as "deploy bot of the shop".
+        #[arg(long)]
+        name: String,
+        /// The user that its bearer is to the clusters: their roles and bindings say what it may see.
+        #[arg(long)]
+        user: String,
+        /// A group of that user; repeatable.
+        #[arg(long = "group")]
+        groups: Vec<String>,
+        /// A tenant whose clusters it may know of; repeatable [default: default].
+        #[arg(long = "tenant")]
+        tenants: Vec<String>,
+        /// The id of a cluster that it stays within; repeatable. Without any, all.
+        #[arg(long = "cluster")]
+        clusters: Vec<String>,
+        /// A namespace that it stays within; repeatable. Without any, all, and what is cluster-scoped.
+        #[arg(long = "namespace")]
+        namespaces: Vec<String>,
+        /// Nothing can be changed with it.
+        #[arg(long)]
+        read_only: bool,
+        /// Its bearer administers fleetgraph itself, within its tenants.
+        #[arg(long)]
+        admin: bool,
+        /// How long it holds, such as 30d or 12h.
+        #[arg(long, value_name = "TIME", default_value = "90d", value_parser = humantime::parse_duration)]
+        expires_in: Duration,
+    },
+    /// List the tokens, without their secrets.
+    List,
+    /// Revoke a token, for good and everywhere.
+    Revoke {
+        /// The middle part of `fgt_ID_SECRET`, as the list shows it.
+        id: String,
+    },
+}
+
+/// What can be looked at of the audit trail.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Walk the whole chain, and say whether a record was changed, removed or put elsewhere.
+    Verify,
+}
+
+/// Who is on record for what is done by command: whoever has the catalog's file or database.
+const COMMAND: &str = "command line";
+
+/// `fleetgraph token …`
+///
+/// # Errors
+/// When there is no catalog that is kept, or it refuses.
+pub fn token(config: &Config, command: &TokenCommand) -> anyhow::Result<String> {
+    over(config, async |catalog| match command {
+        TokenCommand::Create { .. } => create(&catalog, command).await,
+        TokenCommand::List => list(&catalog).await,
+        TokenCommand::Revoke { id } => {
+            record(&catalog, "revokeApiToken", format!("ApiToken {id}")).await?;
+            let token = catalog.revoke_token(&TokenId::from(id.as_str()), COMMAND).await?;
+            Ok(format!("revoked {} ({})\n", token.id, token.name))
+        }
+    })
+}
+
+/// `fleetgraph audit …`
+///
+/// # Errors
+/// When there is no catalog that is kept, or the trail is broken.
+pub fn audit(config: &Config, command: &AuditCommand) -> anyhow::Result<String> {
+    let AuditCommand::Verify = command;
+    over(config, async |catalog| match catalog.verify_audit(None).await? {
+        Verification::Intact(head) => {
+            Ok(format!("{} records, none changed or missing; the last is {head}\n", head.seq))
+        }
+        Verification::Broken(at) => bail!("the audit trail is broken: {}", broken(&at)),
+    })
+}
+
+fn broken(at: &Break) -> String {
+    at.to_string()
+}
+
+fn over(
+    config: &Config,
+    work: impl AsyncFnOnce(Catalog) -> anyhow::Result<String>,
+) -> anyhow::Result<String> {
+    if !config.catalog.is_kept() {
+        bail!(
+            "there is no catalog that is kept: configure `catalog.directory`, or POSTGRES_DSN, as for `serve`"
+        );
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let catalog = remembered::open(&config.catalog).await?;
+        let outcome = work(catalog.clone()).await;
+        catalog.close().await;
+        outcome
+    })
+}
+
+async fn record(catalog: &Catalog, action: &str, object: String) -> anyhow::Result<()> {
+    let record = AuditRecord {
+        at: Timestamp::now(),
+        user: COMMAND.to_owned(),
+        credential: String::new(),
+        method: "command".to_owned(),
+        address: None,
+        tenant: None,
+        action: action.to_owned(),
+        cluster: None,
+        object: Some(object),
+        request_id: None,
+        trace_id: None,
+        outcome: Outcome::Intent,
+        code: None,
+        details: serde_json::Value::Null,
+    };
+    catalog.append_audit(&[record]).await.context("what isn't on record isn't done")?;
+    Ok(())
+}
+
+async fn create(catalog: &Catalog, command: &TokenCommand) -> anyhow::Result<String> {
+    let TokenCommand::Create {
+        name,
+        user,
+        groups,
+        tenants,
+        clusters,
+        namespaces,
+        read_only,
+        admin,
+        expires_in,
+    } = command
+    else {
+        bail!("not a token to be made");
+    };
+    let set = |names: &[String]| {
+        (!names.is_empty()).then(|| Arc::new(names.iter().map(|name| Arc::from(name.as_str())).collect()))
+    };
+    let bounds = Bounds { clusters: set(clusters), namespaces: set(namespaces), read_only: *read_only };
+    let groups = groups.iter().map(String::as_str).chain(["system:authenticated"]);
+    let tenants: Vec<&str> =
+        if tenants.is_empty() { vec!["default"] } else { tenants.iter().map(String::as_str).collect() };
+    let principal = Principal { admin: *admin, bounds, ..Principal::new(user.as_str()) }
+        .in_groups(groups)
+        .of_tenants(tenants);
+    record(catalog, "createApiToken", format!("ApiToken {name:?} of {user:?}")).await?;
+    let expires_at = Timestamp::now().plus(*expires_in);
+    let new = NewToken {
+        name: name.clone(),
+        principal,
+        expires_at: Some(expires_at),
+        created_by: COMMAND.to_owned(),
+    };
+    let issued = catalog.issue_token(new).await?;
+    Ok(format!("{}\n", issued.plain.expose_secret()))
+}
+
+/// Tokens that are read at once.
+const PAGE: u32 = 500;
+
+async fn list(catalog: &Catalog) -> anyhow::Result<String> {
+    let mut text = format!(
+        "{:<24} {:<28} {:<28} {:<10} {:<22} {:<22}\n",
+        "ID", "NAME", "USER", "STATE", "EXPIRES", "LAST USED"
+    );
+    let mut after = None;
+    loop {
+        let page = catalog.tokens(None, after.as_ref(), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(text) };
+        after = Some(last.id.clone());
+        for token in &page {
+            let time =
+                |time: Option<Timestamp>| time.map_or_else(|| "never".to_owned(), |time| time.to_string());
+            writeln!(
+                text,
+                "{:<24} {:<28} {:<28} {:<10} {:<22} {:<22}",
+                token.id.as_str(),
+                token.name,
+                token.principal.user,
+                state(token),
+                time(token.expires_at),
+                time(token.last_used_at)
+            )?;
+        }
+    }
+}
+
+fn state(token: &ApiToken) -> &'static str {
+    if token.revoked_at.is_some() {
+        "revoked"
+    } else if token.expires_at.is_some_and(|at| at <= Timestamp::now()) {
+        "expired"
+    } else {
+        "valid"
+    }
+}

@@ -1,0 +1,45 @@
+//! Fields about fleetgraph itself: who the caller is, API tokens, and the audit trail.
+
+mod audit_log;
+mod audited;
+mod tokens;
+mod viewer;
+
+use async_graphql::MergedObject;
+use catalog::{Catalog, CatalogError, audit::AuditQueue};
+use fleetgraph_core::{Error, ErrorCode};
+
+pub(crate) use audited::{Action, audited};
+
+/// What fleetgraph remembers, for the resolvers; in the schema's data.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    pub catalog: Catalog,
+    pub audit: AuditQueue,
+}
+
+#[derive(MergedObject, Default)]
+pub struct AdminQuery(viewer::ViewerQuery, tokens::TokenQuery, audit_log::AuditQuery);
+
+#[derive(MergedObject, Default)]
+pub struct Mutation(tokens::TokenMutation);
+
+/// What a caller is told of a fault of the catalog.
+pub(crate) fn told(error: CatalogError) -> Error {
+    let code = match &error {
+        CatalogError::Invalid(_) => ErrorCode::BadUserInput,
+        CatalogError::Exists { .. } | CatalogError::InUse { .. } | CatalogError::Conflict { .. } => {
+            ErrorCode::Conflict
+        }
+        CatalogError::NotFound { .. } => ErrorCode::NotFound,
+        error if error.is_passing() => {
+            tracing::error!(%error, "the catalog did not answer");
+            return Error::new(ErrorCode::CatalogUnavailable, "the catalog does not answer now; try again");
+        }
+        error => {
+            tracing::error!(%error, "the catalog failed");
+            return Error::new(ErrorCode::Internal, "internal error; the log has more under this requestId");
+        }
+    };
+    Error::new(code, error.to_string())
+}
