@@ -29,6 +29,7 @@ mod resolve;
 mod service;
 mod spec;
 mod transport;
+pub mod trial;
 pub mod upload;
 
 use std::{fmt, sync::Arc};
