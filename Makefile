@@ -38,8 +38,8 @@ faults: ## Run the registry against thousands of simulated clusters that go wron
 
 fuzz: ## Throw new cases at every parser of what outsiders send, for SECONDS=60 or as long as one likes.
 	@scripts/prepare --only compiler,toolchain
+	@cargo test --quiet -p limits -p http-api --lib --no-run
 	@end=$$(( $$(date +%s) + $(or $(SECONDS),60) )); \
-	cargo test --quiet -p limits -p http-api --lib --no-run || exit 1; \
 	while [ $$(date +%s) -lt $$end ]; do \
 	  PROPTEST_CASES=2000 cargo test --quiet -p limits -p http-api --lib fuzz || exit 1; \
 	done

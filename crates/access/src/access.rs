@@ -61,12 +61,16 @@ impl Access {
     /// How callers are judged in a cluster, and why so; `None` if there is no such cluster.
     #[must_use]
     pub fn mode(&self, cluster: &ClusterId) -> Option<AccessMode> {
-        let (_, member) = self.judges.member(cluster)?;
-        Some(AccessMode::clone(&member.mode.load()))
+        self.judges.mode(cluster)
     }
 }
 
 impl Judges {
+    pub fn mode(&self, cluster: &ClusterId) -> Option<AccessMode> {
+        let (_, member) = self.member(cluster)?;
+        Some(AccessMode::clone(&member.mode.load()))
+    }
+
     /// A cluster, and what is known of it for all callers.
     pub fn member(&self, id: &ClusterId) -> Option<(Arc<Cluster>, Arc<Member>)> {
         let cluster = self.registry.cluster(&Scope::everything(), id.as_str())?;

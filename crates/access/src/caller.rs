@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use cluster_registry::Cluster;
-use fleetgraph_core::{ClusterId, Principal};
+use fleetgraph_core::{AccessMode, ClusterId, Principal};
 
 pub(crate) use self::asker::Asker;
 use self::local::{Local, Seen};
@@ -50,6 +50,10 @@ enum Judged {
 }
 
 impl Caller {
+    pub fn mode(&self, cluster: &ClusterId) -> Option<AccessMode> {
+        self.judges.mode(cluster)
+    }
+
     pub fn new(judges: Arc<Judges>, principal: Arc<Principal>) -> Self {
         Self {
             judges,

@@ -4,6 +4,7 @@
 //! Nothing here names a transport, a database or an API client, so that any of them can change without
 //! touching the rest.
 
+pub mod access_mode;
 pub mod error;
 pub mod extent;
 pub mod freshness;
@@ -19,6 +20,7 @@ pub mod scope;
 pub mod selector;
 pub mod time;
 
+pub use access_mode::{AccessKind, AccessMode};
 pub use error::{Error, ErrorCode};
 pub use extent::{Extent, Within};
 pub use freshness::{Freshness, WatchState};

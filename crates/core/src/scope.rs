@@ -15,7 +15,7 @@ use std::fmt::Debug;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::{ClusterId, Error, Extent, KindMeta};
+use crate::{AccessMode, ClusterId, Error, Extent, KindMeta};
 
 /// What a caller does with what is seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -47,6 +47,12 @@ pub trait Sight: Debug + Send + Sync {
 
     /// Why something of a cluster may be missing though the caller may see it, if it may.
     fn problem(&self, cluster: &ClusterId) -> Option<Error> {
+        let _ = cluster;
+        None
+    }
+
+    /// How the caller is judged in a cluster; nothing of one that the caller may not know of.
+    fn mode(&self, cluster: &ClusterId) -> Option<AccessMode> {
         let _ = cluster;
         None
     }
@@ -139,6 +145,15 @@ impl Scope {
         match &self.rights {
             Rights::Everything => None,
             Rights::Of(sight) => sight.problem(cluster),
+        }
+    }
+
+    /// How the caller is judged in a cluster; nothing where nobody is judged, or of one that the caller may not know of.
+    #[must_use]
+    pub fn mode(&self, cluster: &ClusterId) -> Option<AccessMode> {
+        match &self.rights {
+            Rights::Everything => None,
+            Rights::Of(sight) => sight.mode(cluster),
         }
     }
 

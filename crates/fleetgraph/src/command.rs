@@ -91,12 +91,21 @@ pub fn audit(config: &Config, command: &AuditCommand) -> anyhow::Result<String> 
         Verification::Intact(head) => {
             Ok(format!("{} records, none changed or missing; the last is {head}\n", head.seq))
         }
-        Verification::Broken(at) => bail!("the audit trail is broken: {}", broken(&at)),
+        Verification::Broken { seq, how } => {
+            bail!("the audit trail is broken at record {seq}: {}", broken(how))
+        }
     })
 }
 
-fn broken(at: &Break) -> String {
-    at.to_string()
+fn broken(how: Break) -> &'static str {
+    match how {
+        Break::Changed => "it was changed, or another stands in its place",
+        Break::Removed => "it was removed, and there are later ones",
+        Break::Truncated => "it and all after it were removed",
+        Break::AfterHead => "it stands after the last that was written",
+        Break::Head => "the records agree with one another, and not with the note of the last",
+        Break::Rewritten => "all records were written anew",
+    }
 }
 
 fn over(

@@ -1,7 +1,7 @@
 //! What happens to each GraphQL request before it is executed, whatever transport it came by: who is calling, whether the
 //! document asks for too much, and what of the fleet the caller may see.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use access::{
     Access,
@@ -42,7 +42,7 @@ pub enum Callers {
 impl Gate {
     /// Notes that somebody isn't let in. Who presents nothing has not tried; a credential that is refused goes on record.
     async fn record(&self, context: &RequestContext, denied: &Denied) {
-        let address = context.peer.map(|peer| peer.ip().to_canonical().to_string());
+        let address = context.peer.map(address);
         tracing::warn!(
             request_id = %context.request_id,
             transport = %context.transport,
@@ -126,7 +126,12 @@ impl http_api::Gate for Gate {
             request =
                 self.charge(&caller.principal, cost, request).map_err(|exceeded| vec![limited(&exceeded)])?;
         }
-        Ok(request.data(Viewer::new(self.registry.clone(), scope)))
+        Ok(request.data(Viewer::new(self.registry.clone(), scope)).data(Caller {
+            identity: context.caller.clone(),
+            address: context.peer.map(address),
+            request_id: context.request_id.to_string(),
+            trace_id: trace_id(),
+        }))
     }
 }
 
@@ -161,6 +166,10 @@ fn limited(exceeded: &Exceeded) -> ServerError {
         error.extensions.get_or_insert_default().set("retryAfterSeconds", time.as_secs() + 1);
     }
     error
+}
+
+fn address(peer: SocketAddr) -> String {
+    peer.ip().to_canonical().to_string()
 }
 
 /// The id of the trace that the request belongs to, if traces are made.

@@ -75,6 +75,17 @@ impl ClusterObject {
         self.0.spec().region.as_deref()
     }
 
+    /// The tenant that the cluster belongs to.
+    async fn tenant(&self) -> &str {
+        &self.0.spec().tenant
+    }
+
+    /// How it is found out what the caller may see in this cluster; null where callers aren't asked who they are.
+    async fn access_mode(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<AccessMode>> {
+        let mode = Viewer::of(ctx)?.scope.mode(&self.0.spec().id);
+        Ok(mode.map(|mode| AccessMode { kind: mode.kind.into(), reason: mode.reason.to_string() }))
+    }
+
     /// The API server's version, such as `v1.36.3`; null until it first answered.
     async fn version(&self) -> Option<String> {
         self.0.health().and_then(|health| health.version.as_ref().map(|version| version.git.clone()))
@@ -161,6 +172,35 @@ impl ClusterObject {
 
 fn time(time: jiff::Timestamp) -> DateTime {
     DateTime(Timestamp::from_micros(time.as_microsecond()))
+}
+
+/// How it is found out what callers may see in a cluster.
+#[derive(SimpleObject)]
+struct AccessMode {
+    kind: AccessKind,
+    /// Why so.
+    reason: String,
+}
+
+/// The ways to find out what callers may see in a cluster.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessKind {
+    /// By fleetgraph's copies of its roles and bindings, which are all that decides there.
+    Rbac,
+    /// By asking it (SubjectAccessReview), since something else than roles decides there, or may.
+    Reviews,
+    /// Not at all: nothing is shown.
+    Nothing,
+}
+
+impl From<fleetgraph_core::AccessKind> for AccessKind {
+    fn from(kind: fleetgraph_core::AccessKind) -> Self {
+        match kind {
+            fleetgraph_core::AccessKind::Rbac => Self::Rbac,
+            fleetgraph_core::AccessKind::Reviews => Self::Reviews,
+            fleetgraph_core::AccessKind::Nothing => Self::Nothing,
+        }
+    }
 }
 
 /// Whether a cluster can be asked, and how its control plane is.

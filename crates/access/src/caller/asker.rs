@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use cluster_registry::Cluster;
-use fleetgraph_core::{ClusterId, Error, ErrorCode, Extent, KindMeta, Settled, Sight, Verb, View};
+use fleetgraph_core::{
+    AccessMode, ClusterId, Error, ErrorCode, Extent, KindMeta, Settled, Sight, Verb, View,
+};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio::time::Instant;
@@ -129,6 +131,11 @@ impl Sight for Asker {
                 })
             }
         }
+    }
+
+    fn mode(&self, cluster: &ClusterId) -> Option<AccessMode> {
+        self.caller.here(cluster)?;
+        self.caller.mode(cluster)
     }
 
     fn problem(&self, cluster: &ClusterId) -> Option<Error> {

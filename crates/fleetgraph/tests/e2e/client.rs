@@ -50,6 +50,16 @@ pub async fn until(address: SocketAddr, query: &str, wanted: impl Fn(&Value) -> 
     }
 }
 
+/// The code and the reason that a socket is closed with after this first message.
+pub async fn refused_socket(address: SocketAddr, first: &Value) -> (u16, String) {
+    let mut request = format!("ws://{address}/graphql").into_client_request().unwrap();
+    request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
+    let (socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
+    let mut refused = Subscription { socket, query: first.to_string() };
+    refused.send(first).await;
+    refused.closed().await
+}
+
 /// One subscription on a WebSocket of its own.
 pub struct Subscription {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,

@@ -30,7 +30,13 @@ impl Bed {
             plane.kubectl(&["create", "configmap", "-n", namespace, "settings"]).await.unwrap();
         }
         plane
-            .kubectl(&["create", "clusterrolebinding", "readers", "--clusterrole=cluster-admin", "--user=robot"])
+            .kubectl(&[
+                "create",
+                "clusterrolebinding",
+                "readers",
+                "--clusterrole=cluster-admin",
+                "--user=robot",
+            ])
             .await
             .unwrap();
         let dir = tempfile::tempdir().unwrap();
@@ -53,7 +59,8 @@ impl Bed {
     }
 
     fn made(&self, arguments: &[&str]) -> String {
-        let (fine, text) = self.command(&[&["token", "create", "--name=test", "--user=robot"], arguments].concat());
+        let (fine, text) =
+            self.command(&[&["token", "create", "--name=test", "--user=robot"], arguments].concat());
         assert!(fine && text.starts_with("fgt_"), "{text}");
         text.trim().to_owned()
     }
@@ -63,7 +70,13 @@ impl Bed {
     }
 
     /// Asks until the answer is as wanted.
-    async fn until(&self, token: &str, query: &str, within: Duration, wanted: impl Fn(&Value) -> bool) -> Value {
+    async fn until(
+        &self,
+        token: &str,
+        query: &str,
+        within: Duration,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Value {
         let deadline = Instant::now() + within;
         loop {
             let answer = self.ask(token, query).await;
@@ -81,9 +94,9 @@ fn code(answer: &Value) -> &str {
 }
 
 fn has_configs(answer: &Value, count: usize) -> bool {
-    answer["data"]["configMaps"].as_array().is_some_and(|all| {
-        all.iter().filter(|one| one["name"] == "settings").count() == count
-    })
+    answer["data"]["configMaps"]
+        .as_array()
+        .is_some_and(|all| all.iter().filter(|one| one["name"] == "settings").count() == count)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -104,6 +117,9 @@ async fn a_token_is_made_bound_used_revoked_and_on_record() {
         })
     );
 
+    let mode = bed.ask(&admin, "{ clusters { tenant accessMode { kind } } }").await;
+    assert_eq!(mode["data"]["clusters"], json!([{ "tenant": "default", "accessMode": { "kind": "RBAC" } }]));
+
     // By mutation, bound to a namespace, and to reading.
     let made = bed
         .ask(
@@ -114,15 +130,20 @@ async fn a_token_is_made_bound_used_revoked_and_on_record() {
         .await;
     let created = &made["data"]["createApiToken"];
     assert_eq!(created["token"]["createdBy"], "robot", "{made}");
-    assert_eq!((&created["token"]["readOnly"], &created["token"]["namespaces"]), (&json!(true), &json!(["shop"])));
-    let (secret, id) = (created["secret"].as_str().unwrap().to_owned(), created["token"]["id"].as_str().unwrap().to_owned());
+    assert_eq!(
+        (&created["token"]["readOnly"], &created["token"]["namespaces"]),
+        (&json!(true), &json!(["shop"]))
+    );
+    let (secret, id) =
+        (created["secret"].as_str().unwrap().to_owned(), created["token"]["id"].as_str().unwrap().to_owned());
     bed.until(&secret, CONFIGS, PATIENCE, |answer| has_configs(answer, 1)).await;
-    assert_eq!(bed.ask(&secret, "{ nodes { id } clusterRoles { id } }").await["data"]["clusterRoles"], json!([]));
-    for refused in [
-        "{ apiTokens { id } }",
-        "{ auditLog { sequence } }",
-        "mutation { revokeApiToken(id: \"x\") { id } }",
-    ] {
+    assert_eq!(
+        bed.ask(&secret, "{ nodes { id } clusterRoles { id } }").await["data"]["clusterRoles"],
+        json!([])
+    );
+    for refused in
+        ["{ apiTokens { id } }", "{ auditLog { sequence } }", "mutation { revokeApiToken(id: \"x\") { id } }"]
+    {
         assert_eq!(code(&bed.ask(&secret, refused).await), "FORBIDDEN", "{refused}");
     }
     for wrong in [
@@ -132,15 +153,23 @@ async fn a_token_is_made_bound_used_revoked_and_on_record() {
         r#"user: "x", tenants: ["another"], expiresAt: "2099-01-01T00:00:00Z""#,
     ] {
         let answer = bed
-            .ask(&admin, &format!("mutation {{ createApiToken(input: {{ name: \"n\", {wrong} }}) {{ secret }} }}"))
+            .ask(
+                &admin,
+                &format!("mutation {{ createApiToken(input: {{ name: \"n\", {wrong} }}) {{ secret }} }}"),
+            )
             .await;
         assert!(["BAD_USER_INPUT", "FORBIDDEN"].contains(&code(&answer)), "{wrong}: {answer}");
     }
 
     // Open streams end with their token.
-    let stream = Subscription::start_as(bed.server.http(), &secret, "subscription { configMapEvents { resourceType } }");
+    let stream = Subscription::start_as(
+        bed.server.http(),
+        &secret,
+        "subscription { configMapEvents { resourceType } }",
+    );
     let stream = stream.await;
-    let revoked = bed.ask(&admin, &format!("mutation {{ revokeApiToken(id: {id:?}) {{ revokedBy }} }}")).await;
+    let revoked =
+        bed.ask(&admin, &format!("mutation {{ revokeApiToken(id: {id:?}) {{ revokedBy }} }}")).await;
     assert_eq!(revoked["data"]["revokeApiToken"]["revokedBy"], "robot", "{revoked}");
     let within = Duration::from_secs(5);
     bed.until(&secret, PODS, within, |answer| code(answer) == "UNAUTHENTICATED").await;

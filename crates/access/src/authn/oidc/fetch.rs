@@ -25,6 +25,8 @@ use crate::authn::OidcConfig;
 use crate::authn::check::is_set;
 
 const WELL_KNOWN: &str = "/.well-known/openid-configuration";
+/// API servers have their keys in the second form alone.
+const ACCEPTED: &str = "application/json, application/jwk-set+json";
 /// No key set or discovery document comes near. In bytes.
 const LARGEST: usize = 512 * 1024;
 
@@ -106,7 +108,7 @@ fn tls(ca_file: &Path) -> Result<ClientConfig, String> {
 
 async fn get(client: &Http, uri: &Uri) -> Result<Bytes, String> {
     let request = Request::get(uri.clone())
-        .header(http::header::ACCEPT, "application/json")
+        .header(http::header::ACCEPT, ACCEPTED)
         .header(http::header::USER_AGENT, "fleetgraph")
         .body(Empty::new())
         .map_err(|error| format!("{uri}: {error}"))?;

@@ -13,7 +13,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::fetch;
@@ -29,7 +29,8 @@ const SLOWEST_RETRY: Duration = Duration::from_secs(60);
 pub(super) struct Keeper {
     config: Arc<OidcConfig>,
     known: watch::Receiver<Known>,
-    wanted: Arc<Notify>,
+    /// How many looks somebody waits for. Never lowered.
+    wanted: watch::Sender<u64>,
     waiting: Semaphore,
 }
 
@@ -37,8 +38,9 @@ pub(super) struct Keeper {
 #[derive(Clone, Default)]
 struct Known {
     keys: Option<(Arc<KeySet>, Instant)>,
-    /// Looks that have ended.
-    looks: u64,
+    /// Looks that have begun, and those that have ended.
+    begun: u64,
+    ended: u64,
     /// Why the last look failed, if it did.
     failure: Option<Arc<str>>,
 }
@@ -54,8 +56,8 @@ impl Keeper {
     /// The keeper, and the task that looks, which ends when the keeper is dropped.
     pub(super) fn new(config: Arc<OidcConfig>) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (sender, known) = watch::channel(Known::default());
-        let wanted = Arc::new(Notify::new());
-        let looking = look(Arc::clone(&config), sender, Arc::clone(&wanted));
+        let (wanted, asked) = watch::channel(0);
+        let looking = look(Arc::clone(&config), sender, asked);
         (Self { config, known, wanted, waiting: Semaphore::new(WAITING) }, looking)
     }
 
@@ -95,15 +97,21 @@ impl Keeper {
         let Ok(_waiting) = self.waiting.try_acquire() else {
             return Err(self.unavailable("too many tokens wait for its keys"));
         };
-        self.wanted.notify_one();
+        // A key that isn't known may be younger than a look that is under way; any look will do if there are none.
+        let enough = if seen.keys.is_some() { seen.begun + 1 } else { seen.ended + 1 };
+        self.wanted.send_if_modified(|wanted| {
+            let more = enough > *wanted;
+            *wanted = enough.max(*wanted);
+            more
+        });
         // It did not answer a moment ago, so nobody waits for it; once it does, those who ask again are served.
         if seen.failure.is_some() {
             return Ok(seen);
         }
         let mut known = self.known.clone();
-        // As long as the least interval and a look can take together; what is cut off goes on for the others.
-        let longest = self.config.keys_least_interval + self.config.timeout;
-        let next = timeout(longest, known.wait_for(|known| known.looks > seen.looks)).await;
+        // What a look under way, the least interval and one more can take together.
+        let longest = self.config.keys_least_interval + 2 * self.config.timeout;
+        let next = timeout(longest, known.wait_for(|known| known.ended >= enough)).await;
         Ok(match next {
             Ok(Ok(known)) => known.clone(),
             Ok(Err(_)) => return Err(self.unavailable("its keys are no longer looked for")),
@@ -120,22 +128,23 @@ impl Keeper {
     }
 }
 
-async fn look(config: Arc<OidcConfig>, known: watch::Sender<Known>, wanted: Arc<Notify>) {
+async fn look(config: Arc<OidcConfig>, known: watch::Sender<Known>, mut wanted: watch::Receiver<u64>) {
     let mut failures = 0;
     while !known.is_closed() {
         let began = Instant::now();
+        known.send_modify(|known| known.begun += 1);
         let outcome = timeout(config.timeout, fetch::key_set(&config)).await;
         let outcome = outcome.unwrap_or_else(|_| Err(format!("no answer within {:?}", config.timeout)));
         let pause = match outcome {
             Ok(keys) => {
-                if failures > 0 || known.borrow().looks == 0 {
+                if failures > 0 || known.borrow().ended == 0 {
                     tracing::info!(issuer = config.issuer, keys = keys.len(), "the issuer's keys are known");
                 }
                 failures = 0;
                 known.send_modify(|known| {
                     known.keys = Some((Arc::new(keys), began));
                     known.failure = None;
-                    known.looks += 1;
+                    known.ended += 1;
                 });
                 config.keys_refresh
             }
@@ -144,15 +153,17 @@ async fn look(config: Arc<OidcConfig>, known: watch::Sender<Known>, wanted: Arc<
                 failures = (failures + 1).min(16);
                 known.send_modify(|known| {
                     known.failure = Some(failure.into());
-                    known.looks += 1;
+                    known.ended += 1;
                 });
                 (config.keys_least_interval * (1 << failures)).min(SLOWEST_RETRY).min(config.keys_refresh)
             }
         };
+        let ended = known.borrow().ended;
+        let asked = async { wanted.wait_for(|wanted| *wanted > ended).await.is_ok() };
         tokio::select! {
             () = sleep_until(began + pause.max(config.keys_least_interval)) => {}
             () = known.closed() => {}
-            () = wanted.notified() => sleep_until(began + config.keys_least_interval).await,
+            true = asked => sleep_until(began + config.keys_least_interval).await,
         }
     }
 }

@@ -118,7 +118,7 @@ pub fn all(schema: &Schema, cluster: &str, places: &Places) -> Vec<Document> {
         format!("{{ customResourcesConnection({one}, first: 2) {{ totalCount nodes {{ id }} }} }}"),
     );
     add(&["allCustomResources"], format!("{{ allCustomResources({filter}) {{ id }} }}"));
-    let of = "id name environment region nodeCount namespaceCount createdAt
+    let of = "id name tenant environment region nodeCount namespaceCount createdAt
         nodes { id } namespaces { id } freshness { kind objects malformed state error errorCode }";
     add(
         &["cluster", "clusters"],

@@ -16,6 +16,7 @@
 mod documents;
 mod live;
 mod shadow;
+mod strangers;
 mod world;
 
 use std::{
