@@ -56,10 +56,6 @@ fn explain(message: &str) -> String {
         "" if found.contains("socket address") => {
             return format!("{found}; write ADDRESS:PORT, such as 127.0.0.1:8080");
         }
-        "" if found.contains("IP address syntax") => {
-            return "not a range of addresses; write ADDRESS/LENGTH, such as 10.0.0.0/8 or fd00::/8"
-                .to_owned();
-        }
         "" => return found.to_owned(),
         "a string" | "path string" => "text; put it in quotes",
         "a duration" => "a duration, such as \"30s\", \"5m\" or \"1h 30m\"",
