@@ -70,7 +70,8 @@ async fn a_wrong_file_is_reported_and_changes_nothing_and_other_keys_wait_for_a_
     let mut server = Server::configured(&config(&[("a", "one")]));
     until(server.http(), "/health/ready", 200).await;
     server.reconfigure("clusters: [{id: b, auth_methd: token}]\n");
-    let problem = server.logged(|line| line["message"] == "the configuration is wrong; nothing of it is taken over");
+    let problem =
+        server.logged(|line| line["message"] == "the configuration is wrong; nothing of it is taken over");
     let text = problem["fields"]["problem"].as_str().unwrap();
     assert!(text.contains("fleet.yaml:1:") && text.contains("auth_methd"), "{text}");
     assert_eq!(served(&server).await, ["a=one"]);

@@ -20,7 +20,8 @@ use crate::{
     server::{Server, program},
 };
 
-const CONNECT: &str = "mutation($input: ConnectClusterInput!) { connectCluster(input: $input) { id name environment region } }";
+const CONNECT: &str =
+    "mutation($input: ConnectClusterInput!) { connectCluster(input: $input) { id name environment region } }";
 const EVERYTHING: &str = "{ clusters { id name } pods { id } freshness { cluster } }";
 
 struct Bed {
@@ -46,7 +47,13 @@ impl Bed {
                 &["run", "cart", "-n", "shop", "--image=cart"],
                 &["create", "serviceaccount", "fleet", "-n", "shop"],
                 &["create", "clusterrole", "fleet", "--verb=get,list,watch", "--resource=*.*"],
-                &["create", "clusterrolebinding", "fleet", "--clusterrole=fleet", "--serviceaccount=shop:fleet"],
+                &[
+                    "create",
+                    "clusterrolebinding",
+                    "fleet",
+                    "--clusterrole=fleet",
+                    "--serviceaccount=shop:fleet",
+                ],
                 &["create", "clusterrolebinding", "root", "--clusterrole=cluster-admin", "--user=root"],
             ] {
                 plane.kubectl(arguments).await.unwrap();
@@ -88,7 +95,13 @@ impl Bed {
         answer
     }
 
-    async fn until(&self, server: &Server, token: &str, query: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    async fn until(
+        &self,
+        server: &Server,
+        token: &str,
+        query: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Value {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let answer = self.ask(server, token, query, json!({})).await;
@@ -172,12 +185,22 @@ async fn a_cluster_is_connected_remembered_and_disconnected_while_queries_run() 
 
     // Another tenant's administrator has none of it.
     let nothing = bed.ask(&server, &stranger, EVERYTHING, json!({})).await;
-    assert_eq!((&nothing["data"]["clusters"], &nothing["data"]["pods"]), (&json!([]), &json!([])), "{nothing}");
+    assert_eq!(
+        (&nothing["data"]["clusters"], &nothing["data"]["pods"]),
+        (&json!([]), &json!([])),
+        "{nothing}"
+    );
     let mut unknown = Vec::new();
     for id in ["two", "one", "nowhere"] {
         for mutation in ["disconnectCluster", "reconnectCluster"] {
-            let answer =
-                bed.ask(&server, &stranger, &format!("mutation {{ {mutation}(id: {id:?}) {{ id }} }}"), json!({})).await;
+            let answer = bed
+                .ask(
+                    &server,
+                    &stranger,
+                    &format!("mutation {{ {mutation}(id: {id:?}) {{ id }} }}"),
+                    json!({}),
+                )
+                .await;
             assert_eq!(code(&answer), "CLUSTER_NOT_FOUND", "{answer}");
             unknown.push(message(&answer).replace(id, "…"));
         }
@@ -216,13 +239,10 @@ async fn a_cluster_is_connected_remembered_and_disconnected_while_queries_run() 
 
     // Gone from every answer: here at once, elsewhere soon.
     let mut seen = Subscription::start_as(server.http(), &admin, events).await;
-    let mut pods = Subscription::start_as(
-        server.http(),
-        &admin,
-        "subscription { podEvents { type pod { id } } }",
-    )
-    .await;
-    let gone = bed.ask(&server, &admin, "mutation { disconnectCluster(id: \"two\") { id } }", json!({})).await;
+    let mut pods =
+        Subscription::start_as(server.http(), &admin, "subscription { podEvents { type pod { id } } }").await;
+    let gone =
+        bed.ask(&server, &admin, "mutation { disconnectCluster(id: \"two\") { id } }", json!({})).await;
     assert_eq!(gone["data"]["disconnectCluster"]["id"], "two", "{gone}");
     let after = bed.ask(&server, &admin, EVERYTHING, json!({})).await;
     assert!(!after["data"].to_string().contains("two"), "{after}");
@@ -269,7 +289,10 @@ async fn a_cluster_is_connected_remembered_and_disconnected_while_queries_run() 
         let part = &secret[secret.len().saturating_sub(24)..];
         assert!(!logs.contains(part), "in a log");
         assert!(!answers.contains(part), "in an answer");
-        assert!(!stored.windows(part.len()).any(|window| window == part.as_bytes()), "in the catalog's files");
+        assert!(
+            !stored.windows(part.len()).any(|window| window == part.as_bytes()),
+            "in the catalog's files"
+        );
     }
 }
 
@@ -328,7 +351,8 @@ async fn what_can_not_be_used_or_is_not_allowed_is_refused_and_nothing_of_it_sta
     let mut configured = input(&good);
     configured["input"]["id"] = json!("one");
     assert_eq!(connect(&admin, configured).await.0, "CONFLICT");
-    let fixed = bed.ask(&server, &admin, "mutation { disconnectCluster(id: \"one\") { id } }", json!({})).await;
+    let fixed =
+        bed.ask(&server, &admin, "mutation { disconnectCluster(id: \"one\") { id } }", json!({})).await;
     assert_eq!(code(&fixed), "CONFLICT", "{fixed}");
 
     // What doesn't answer as it should.

@@ -69,9 +69,10 @@ impl ClusterEvents {
             scope,
             cluster,
         };
-        Ok(futures::stream::unfold(feed, |mut feed| async move {
-            feed.next().await.map(|event| (event, feed))
-        }))
+        Ok(futures::stream::unfold(
+            feed,
+            |mut feed| async move { feed.next().await.map(|event| (event, feed)) },
+        ))
     }
 }
 
