@@ -9,7 +9,7 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    command::{self, AuditCommand, TokenCommand},
+    command::{self, AuditCommand, CatalogArguments, TokenCommand},
     config::{self, Overrides, Problems, Source},
     simulated::{self, Demo, Simulate},
 };
@@ -34,15 +34,11 @@ enum Command {
     Token {
         #[command(subcommand)]
         command: TokenCommand,
-        #[command(flatten)]
-        settings: Settings,
     },
     /// Look at the audit trail.
     Audit {
         #[command(subcommand)]
         command: AuditCommand,
-        #[command(flatten)]
-        settings: Settings,
     },
     /// Print the schema of the federation subgraph.
     Schema,
@@ -120,11 +116,11 @@ impl Cli {
             Command::Serve(settings) => serve(&settings),
             Command::Demo(arguments) => outcome(simulated::demo(&arguments)),
             Command::Simulate(arguments) => outcome(simulated::simulate(&arguments)),
-            Command::Token { command, settings } => {
-                with_config(&settings, |config| command::token(config, &command))
+            Command::Token { command } => {
+                with_config(command.catalog(), |config| command::token(config, &command))
             }
-            Command::Audit { command, settings } => {
-                with_config(&settings, |config| command::audit(config, &command))
+            Command::Audit { command } => {
+                with_config(command.catalog(), |config| command::audit(config, &command))
             }
             Command::Schema => print(&graphql::federation_sdl()),
             Command::Config { check: Some(file), .. } => check(&file),
@@ -145,9 +141,13 @@ fn serve(settings: &Settings) -> ExitCode {
 }
 
 /// Runs a command over the catalog of a configuration.
-fn with_config(settings: &Settings, run: impl FnOnce(&config::Config) -> anyhow::Result<String>) -> ExitCode {
-    let file = settings.config.as_deref().filter(|file| !file.as_os_str().is_empty());
-    match config::load(file, &settings.overrides(), &kinds::kind_set().metas()) {
+fn with_config(
+    catalog: &CatalogArguments,
+    run: impl FnOnce(&config::Config) -> anyhow::Result<String>,
+) -> ExitCode {
+    let file = catalog.config.as_deref().filter(|file| !file.as_os_str().is_empty());
+    let overrides = Overrides { postgres_dsn: catalog.postgres_dsn.clone(), ..Overrides::default() };
+    match config::load(file, &overrides, &kinds::kind_set().metas()) {
         Ok(config) => match run(&config) {
             Ok(text) => print(&text),
             Err(error) => outcome(Err(error)),

@@ -1,13 +1,13 @@
 //! The commands over the catalog: API tokens and the audit trail, for whoever has its file or its database.
 
-use std::{fmt::Write as _, sync::Arc, time::Duration};
+use std::{fmt::Write as _, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use catalog::{
     ApiToken, Catalog, NewToken, TokenId,
     audit::{AuditRecord, Break, Outcome, Verification},
 };
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use fleetgraph_core::{Bounds, Principal, Timestamp};
 use secrecy::ExposeSecret;
 
@@ -45,21 +45,57 @@ pub enum TokenCommand {
         /// How long it holds, such as 30d or 12h.
         #[arg(long, value_name = "TIME", default_value = "90d", value_parser = humantime::parse_duration)]
         expires_in: Duration,
+        #[command(flatten)]
+        catalog: CatalogArguments,
     },
     /// List the tokens, without their secrets.
-    List,
+    List {
+        #[command(flatten)]
+        catalog: CatalogArguments,
+    },
     /// Revoke a token, for good and everywhere.
     Revoke {
         /// The middle part of `fgt_ID_SECRET`, as the list shows it.
         id: String,
+        #[command(flatten)]
+        catalog: CatalogArguments,
     },
+}
+
+/// Which catalog it is.
+#[derive(Debug, Args)]
+pub struct CatalogArguments {
+    /// Configuration file of the server, whose `catalog` it is.
+    #[arg(long, value_name = "FILE", env = "FLEETGRAPH_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// PostgreSQL instead of what the file says.
+    #[arg(long, value_name = "DSN", env = "POSTGRES_DSN", hide_env_values = true)]
+    pub postgres_dsn: Option<String>,
+}
+
+impl TokenCommand {
+    pub fn catalog(&self) -> &CatalogArguments {
+        match self {
+            Self::Create { catalog, .. } | Self::List { catalog } | Self::Revoke { catalog, .. } => catalog,
+        }
+    }
+}
+
+impl AuditCommand {
+    pub fn catalog(&self) -> &CatalogArguments {
+        let Self::Verify { catalog } = self;
+        catalog
+    }
 }
 
 /// What can be looked at of the audit trail.
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
     /// Walk the whole chain, and say whether a record was changed, removed or put elsewhere.
-    Verify,
+    Verify {
+        #[command(flatten)]
+        catalog: CatalogArguments,
+    },
 }
 
 /// Who is on record for what is done by command: whoever has the catalog's file or database.
@@ -72,8 +108,8 @@ const COMMAND: &str = "command line";
 pub fn token(config: &Config, command: &TokenCommand) -> anyhow::Result<String> {
     over(config, async |catalog| match command {
         TokenCommand::Create { .. } => create(&catalog, command).await,
-        TokenCommand::List => list(&catalog).await,
-        TokenCommand::Revoke { id } => {
+        TokenCommand::List { .. } => list(&catalog).await,
+        TokenCommand::Revoke { id, .. } => {
             record(&catalog, "revokeApiToken", format!("ApiToken {id}")).await?;
             let token = catalog.revoke_token(&TokenId::from(id.as_str()), COMMAND).await?;
             Ok(format!("revoked {} ({})\n", token.id, token.name))
@@ -86,7 +122,7 @@ pub fn token(config: &Config, command: &TokenCommand) -> anyhow::Result<String> 
 /// # Errors
 /// When there is no catalog that is kept, or the trail is broken.
 pub fn audit(config: &Config, command: &AuditCommand) -> anyhow::Result<String> {
-    let AuditCommand::Verify = command;
+    let AuditCommand::Verify { .. } = command;
     over(config, async |catalog| match catalog.verify_audit(None).await? {
         Verification::Intact(head) => {
             Ok(format!("{} records, none changed or missing; the last is {head}\n", head.seq))
@@ -158,6 +194,7 @@ async fn create(catalog: &Catalog, command: &TokenCommand) -> anyhow::Result<Str
         read_only,
         admin,
         expires_in,
+        catalog: _,
     } = command
     else {
         bail!("not a token to be made");

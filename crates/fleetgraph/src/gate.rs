@@ -36,7 +36,7 @@ pub enum Callers {
     /// Whoever reaches the server, to see everything. The configuration allows it on loopback only.
     Anybody,
     /// Those who prove who they are, to see what each cluster's rules show them.
-    Known { authenticator: Authenticator, access: Arc<Access> },
+    Known { authenticator: Box<Authenticator>, access: Arc<Access> },
 }
 
 impl Gate {

@@ -215,7 +215,7 @@ fn callers(config: &Config, registry: &Registry, tokens: Arc<dyn ApiTokens>) -> 
         return Ok(Callers::Anybody);
     }
     Ok(Callers::Known {
-        authenticator: Authenticator::start(config.authentication.clone(), registry, Some(tokens))?,
+        authenticator: Box::new(Authenticator::start(config.authentication.clone(), registry, Some(tokens))?),
         access: Access::new(
             registry.clone(),
             access::Settings { max_rules_age: config.max_rules_age, ..access::Settings::default() },

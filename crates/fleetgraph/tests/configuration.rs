@@ -154,7 +154,7 @@ fn settings_of_dictamesh_without_a_function_here_are_refused_by_name() {
     assert_eq!(faults.len(), 6);
     for (n, fault) in faults.iter().enumerate() {
         assert!(fault.starts_with(&format!("fleet.yaml:{}:1: ", n + 1)), "{fault}");
-        assert!(fault.contains("DictaMesh") && fault.contains("isn't supported yet"), "{fault}");
+        assert!(fault.contains("DictaMesh") && fault.contains("isn't one here"), "{fault}");
     }
 }
 
@@ -229,17 +229,21 @@ fn a_token_appears_in_no_message_and_in_no_debug_text() {
 }
 
 #[test]
-fn an_address_that_others_can_reach_is_refused_until_requests_are_authenticated() {
+fn an_address_that_others_can_reach_is_refused_unless_callers_are_asked_who_they_are() {
     for key in ["listen", "metrics_listen"] {
         for address in ["0.0.0.0:7000", "[::]:7000", "192.0.2.1:7000"] {
             let fault = faults(&format!("{key}: '{address}'\n")).remove(0);
             assert!(fault.starts_with(&format!("fleet.yaml:1:1: {key}: {address}")), "{fault}");
             assert!(
-                fault.contains("aren't authenticated yet") && fault.contains("127.0.0.1:7000"),
+                fault.contains("nobody would be asked who they are") && fault.contains("127.0.0.1:7000"),
                 "{fault}"
             );
         }
         File::holding(&format!("{key}: '[::1]:7000'\n")).load().unwrap();
+        let oidc = "authentication: {oidc: [{issuer: 'https://issuer', audiences: [us]}]}";
+        for asked in [oidc, "catalog: {directory: /var/lib/fleetgraph}"] {
+            File::holding(&format!("{key}: '0.0.0.0:7000'\n{asked}\n")).load().unwrap();
+        }
     }
 }
 

@@ -212,7 +212,7 @@ fn a_wrong_configuration_ends_with_two_before_anything_starts() {
     }
     let (code, _, err) = run(&["serve", "--listen", "0.0.0.0:8080"]);
     assert_eq!(code, Some(2), "{err}");
-    assert!(err.contains("aren't authenticated yet"), "{err}");
+    assert!(err.contains("nobody would be asked who they are"), "{err}");
 }
 
 #[test]

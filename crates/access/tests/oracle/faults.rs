@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use access::{AccessKind, Settings};
-use fleetgraph_core::{ErrorCode, Kind, Scope, Verb};
+use cluster_registry::Cluster;
+use fleetgraph_core::{ErrorCode, Kind, Scope, Timestamp, Verb};
 use futures::future::join_all;
 use kinds::Pod;
 use kube::Api;
 use kube::api::DeleteParams;
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::{AuthorizationWebhook, Behaviour, Options, Verdict};
 
 use crate::bed::{Bed, FLEET, binding, caller, eventually, seen};
@@ -157,16 +158,42 @@ async fn more_reviews_than_a_request_may_ask_for_are_told_and_not_asked() {
     bed.registry.shut_down().await;
 }
 
+/// Changes an object of each of the four kinds, and waits until that was heard: their age counts from then.
+async fn say_something(bed: &Bed, cluster: &Cluster) {
+    let (now, api) = (Timestamp::now(), "rbac.authorization.k8s.io");
+    for (kind, namespace) in
+        [("Role", "north"), ("ClusterRole", ""), ("RoleBinding", "north"), ("ClusterRoleBinding", "")]
+    {
+        let mut object = json!({
+            "apiVersion": format!("{api}/v1"), "kind": kind, "metadata": { "name": "word" },
+        });
+        if !namespace.is_empty() {
+            object["metadata"]["namespace"] = json!(namespace);
+        }
+        if kind.ends_with("Binding") {
+            object["roleRef"] = json!({ "apiGroup": api, "kind": "ClusterRole", "name": "word" });
+        }
+        create(&bed.client, object).await;
+    }
+    let silent = || {
+        let rules = cluster.stores_where(&|kind| kind.group == api).into_iter();
+        let silent = rules.filter(|store| store.freshness(true).last_event.is_none_or(|heard| heard < now));
+        silent.map(|store| store.kind().plural).collect::<Vec<_>>()
+    };
+    eventually("all four watches were heard", silent, Vec::is_empty).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cluster_that_is_gone_is_judged_by_its_last_rules_for_a_bounded_time() {
-    let settings = Settings { max_rules_age: Duration::from_secs(8), ..Settings::default() };
+    let settings = Settings { max_rules_age: Duration::from_secs(20), ..Settings::default() };
     let bed = Bed::start(Options::bare("gone"), FLEET, settings).await;
     create(&bed.client, binding("ann", "fleet")).await;
     bed.judges_by(AccessKind::Rbac, "").await;
     let scope = bed.scope("ann");
     eventually("the binding is seen", || sees(&bed, &scope), |sees| *sees).await;
-    bed.plane.fault(testkit::Fault::Refuse).await.unwrap();
     let cluster = bed.registry.cluster(&Scope::everything(), bed.id.as_str()).unwrap();
+    say_something(&bed, &cluster).await;
+    bed.plane.fault(testkit::Fault::Refuse).await.unwrap();
     eventually("the cluster can't be reached", || cluster.reachable(), |reachable| !reachable).await;
     assert!(sees(&bed, &scope) && scope.problem(&bed.id).is_none(), "its last rules hold for a while");
     eventually("then nothing is granted", || sees(&bed, &scope), |sees| !sees).await;

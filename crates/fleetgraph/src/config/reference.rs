@@ -133,6 +133,11 @@ fn keys_of(path: &str) -> &'static [KeyDoc] {
 fn defaults_of(path: &str) -> Value {
     let (mut value, rest) = match path.split_once("[]") {
         Some(("clusters", rest)) => (to_value(&ClusterConfig::default()), rest),
+        Some(("authentication.oidc", rest)) => (to_value(&access::authn::OidcConfig::default()), rest),
+        Some(("authentication.token_reviews", rest)) => {
+            (to_value(&access::authn::TokenReviewConfig::default()), rest)
+        }
+        Some(("authentication.tenants", rest)) => (to_value(&access::authn::TenantConfig::default()), rest),
         Some(("custom_resource_definitions", rest)) => (to_value(&CustomResourceConfig::default()), rest),
         Some((_, rest)) => (to_value(&CustomResourceReferenceConfig::default()), rest),
         None => (to_value(&Config::default()), path),
@@ -176,9 +181,10 @@ mod tests {
                 let path =
                     if section.path.is_empty() { key.clone() } else { format!("{}.{key}", section.path) };
                 let known = super::super::keys::keys_at(&path).is_some();
+                // A mapping whose keys are the user's own is empty at first, and has no section.
+                let is_mapping = value.as_object().is_some_and(|keys| known || !keys.is_empty());
                 assert_eq!(
-                    value.is_object(),
-                    known,
+                    is_mapping, known,
                     "{path} is a mapping without a section, or the other way round"
                 );
             }

@@ -111,9 +111,9 @@ impl Subscription {
     pub async fn closed(mut self) -> (u16, String) {
         loop {
             let message = tokio::time::timeout(PATIENCE, self.socket.next()).await;
-            match message.expect("the socket stays open").expect("no close frame").unwrap() {
-                Message::Close(Some(frame)) => return (frame.code.into(), frame.reason.to_string()),
-                _ => {}
+            let message = message.expect("the socket stays open").expect("no close frame").unwrap();
+            if let Message::Close(Some(frame)) = message {
+                return (frame.code.into(), frame.reason.to_string());
             }
         }
     }

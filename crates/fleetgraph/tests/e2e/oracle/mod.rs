@@ -292,10 +292,10 @@ async fn enact(oracle: &Oracle, world: &World) {
     let whole = format!("w{}-whole", world.seed);
     let parts: usize = world.objects.iter().filter(|object| object["metadata"]["labels"].is_object()).count();
     let deadline = Instant::now() + PATIENCE;
-    while parts > 0 {
+    loop {
         let role = oracle.plane().kubectl(&["get", "clusterrole", &whole, "-o", "json"]).await.unwrap();
         let role: Value = serde_json::from_str(&role).unwrap();
-        if role["rules"].as_array().is_some_and(|rules| !rules.is_empty()) {
+        if parts == 0 || role["rules"].as_array().is_some_and(|rules| !rules.is_empty()) {
             break;
         }
         assert!(Instant::now() < deadline, "nobody aggregates {whole}");
