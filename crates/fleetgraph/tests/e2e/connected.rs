@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use catalog::{Catalog, Location, NewTenant, Quotas, Settings, seal::Sealer};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use testkit::{ControlPlane, Credentials, Fleet, Options};
@@ -113,6 +114,20 @@ impl Bed {
         }
     }
 
+    /// Another tenant than the one that always is.
+    async fn tenant(&self, name: &str) {
+        let settings = Settings::new(Location::Directory(self.dir.path().join("catalog")));
+        let catalog = Catalog::open(&settings, Sealer::without_keys()).await.unwrap();
+        let new = NewTenant {
+            name: name.into(),
+            display_name: name.into(),
+            quotas: Quotas::default(),
+            created_by: "test".into(),
+        };
+        catalog.create_tenant(new).await.unwrap();
+        catalog.close().await;
+    }
+
     /// The kubeconfig of two's service account, and the token in it.
     async fn kubeconfig(&self) -> (String, String) {
         let lifetime = Duration::from_secs(3600);
@@ -150,6 +165,7 @@ async fn a_cluster_is_connected_remembered_and_disconnected_while_queries_run() 
     let bed = Bed::start().await;
     let mut server = Server::configured(&bed.config);
     let admin = bed.token(&["--admin"]);
+    bed.tenant("other").await;
     let stranger = bed.token(&["--admin", "--tenant=other"]);
     bed.until(&server, &admin, EVERYTHING, |answer| has_pod(answer, "one:shop:cart")).await;
 
