@@ -180,6 +180,8 @@ async fn a_cluster_is_connected_remembered_and_disconnected_while_queries_run() 
                 let answer = client::answer_as(address, &admin, query, json!({})).await;
                 assert!(has_pod(&answer, "one:shop:cart") && answer.get("errors").is_none(), "{answer}");
                 asked += 1;
+                // A caller has a quota.
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
             asked
         }
