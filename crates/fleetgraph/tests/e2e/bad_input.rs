@@ -192,7 +192,7 @@ fn a_configuration_that_contradicts_itself_is_refused_with_its_place() {
         ),
         ("clusters:\n  - id: a\n    auth_methud: in_cluster\n", &["auth_methud", "auth_method", ":3:"][..]),
         ("clusters:\n  - id: a\n    auth_method: token\n", &["api_server_url"][..]),
-        ("listen: 0.0.0.0:8080\n", &["127.0.0.1", "authenticated"][..]),
+        ("listen: 0.0.0.0:8080\n", &["127.0.0.1", "authentication"][..]),
     ] {
         let file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
         std::fs::write(file.path(), config).unwrap();

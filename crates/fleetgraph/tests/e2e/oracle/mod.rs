@@ -367,8 +367,9 @@ async fn same_as_shadows(
     })
     .await;
     let mut documents = documents::all(&oracle.schema, CLUSTER, &places(oracle, keys));
-    documents
-        .push(Document { covers: vec!["freshness".to_owned(), "_service".to_owned()], text: String::new() });
+    // The freshness of all clusters is that of each, which is asked for; the others are about fleetgraph itself.
+    let others = ["freshness", "_service", "viewer", "apiTokens", "auditLog"].map(ToOwned::to_owned);
+    documents.push(Document { covers: others.to_vec(), text: String::new() });
     let left = documents::not_covered(&oracle.schema, &documents, &oracle.kinds);
     let left: Vec<_> =
         left.into_iter().filter(|field| !["_entities", "customResource"].contains(&field.as_str())).collect();
