@@ -82,6 +82,12 @@ impl Catalog {
         Ok(changes)
     }
 
+    /// Whether there is a key to seal with.
+    #[must_use]
+    pub fn can_seal(&self) -> bool {
+        self.sealer().has_keys()
+    }
+
     /// Waits for calls under way and closes all connections. Later calls are refused.
     pub async fn close(&self) {
         self.inner.db.close().await;

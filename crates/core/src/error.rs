@@ -114,6 +114,8 @@ codes! {
     Conflict = "CONFLICT", 409;
     /// What fleetgraph itself remembers (tokens, the audit trail) can't be reached now, and so nothing is changed.
     CatalogUnavailable = "CATALOG_UNAVAILABLE", 503;
+    /// The server's configuration lacks what this needs; its operators can add it.
+    NotConfigured = "NOT_CONFIGURED", 501;
     /// The request took longer than the configured time.
     Timeout = "TIMEOUT", 504;
     /// The caller sends too much.

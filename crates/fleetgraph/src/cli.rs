@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     command::{self, AuditCommand, CatalogArguments, TokenCommand},
-    config::{self, Overrides, Problems},
+    config::{self, Overrides, Problems, Source},
     simulated::{self, Demo, Simulate},
 };
 
@@ -131,12 +131,13 @@ impl Cli {
 }
 
 fn serve(settings: &Settings) -> ExitCode {
-    let file = settings.config.as_deref().filter(|file| !file.as_os_str().is_empty());
-    let config = match config::load(file, &settings.overrides(), &kinds::kind_set().metas()) {
+    let file = settings.config.clone().filter(|file| !file.as_os_str().is_empty());
+    let source = Source::new(file, settings.overrides());
+    let config = match source.load(&kinds::kind_set().metas()) {
         Ok(config) => config,
         Err(problems) => return refuse(&problems),
     };
-    outcome(crate::serve::run(&config, &settings.contexts, |_| {}))
+    outcome(crate::serve::run(&config, &settings.contexts, Some(source), |_| {}))
 }
 
 /// Runs a command over the catalog of a configuration.

@@ -14,9 +14,21 @@ use cluster_registry::connection::{
 use fleetgraph_core::ClusterId;
 
 use crate::config::{AccessMode, AuthMethod, ClusterConfig, Config, TlsConfig};
+use crate::connected::Configured;
+
+/// The same clusters, each with what the configuration says of it.
+pub fn configured(config: &Config, contexts: &[String]) -> (Vec<Configured>, Vec<ConnectError>) {
+    let Discovery { clusters, problems } = find(config, contexts);
+    let of_file = |id: &ClusterId| {
+        let cluster = config.clusters.iter().find(|cluster| cluster.id == id.as_str());
+        cluster.filter(|_| contexts.is_empty()).cloned()
+    };
+    let clusters = clusters.into_iter().map(|spec| Configured { config: of_file(&spec.id), spec });
+    (clusters.collect(), problems)
+}
 
 /// The clusters, and what of the kubeconfig can't be used; that never stops the others.
-pub fn find(config: &Config, contexts: &[String]) -> Discovery {
+fn find(config: &Config, contexts: &[String]) -> Discovery {
     if !contexts.is_empty() {
         return only(discover(&DiscoverOptions::default()), contexts);
     }

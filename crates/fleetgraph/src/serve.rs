@@ -21,10 +21,12 @@ use tokio::net::TcpListener;
 
 use crate::{
     clusters,
-    config::{Config, SecretDetail},
+    config::{Config, SecretDetail, Source},
+    connected::{Connected, Keeper},
     gate::{Callers, Gate},
-    lifecycle::{Lifecycle, Phase, Signals, Tasks},
+    lifecycle::{Hangups, Lifecycle, Phase, Signals, Tasks},
     readiness::Readiness,
+    reload::Reloader,
     remembered,
     telemetry::{Telemetry, serve_metrics},
 };
@@ -32,7 +34,8 @@ use crate::{
 /// What the end may take besides the HTTP server's own drain: the watches, and the last telemetry.
 const WINDING_UP: Duration = Duration::from_secs(5);
 
-/// Runs the server until a signal, or until a part of it fails. Calls `ready` once each cluster was read or given up for
+/// Runs the server until a signal, or until a part of it fails. With a source, the configuration is read again when that
+/// changes. Calls `ready` once each cluster was read or given up for
 /// now, with the address of the GraphQL server.
 ///
 /// # Errors
@@ -40,6 +43,7 @@ const WINDING_UP: Duration = Duration::from_secs(5);
 pub fn run(
     config: &Config,
     contexts: &[String],
+    source: Option<Source>,
     ready: impl FnOnce(SocketAddr) + Send + 'static,
 ) -> anyhow::Result<()> {
     let runtime =
@@ -48,7 +52,7 @@ pub fn run(
         // From here on a signal is an orderly end, however early it comes.
         let signals = Signals::listen().context("can't listen for signals")?;
         let telemetry = Telemetry::install(&config.telemetry)?;
-        let outcome = serve(config, contexts, &telemetry, signals, ready).await;
+        let outcome = serve(config, contexts, source, &telemetry, signals, ready).await;
         if let Err(error) = &outcome {
             tracing::error!(error = format!("{error:#}"), "the server ends");
         }
@@ -63,26 +67,34 @@ pub fn run(
 async fn serve(
     config: &Config,
     contexts: &[String],
+    source: Option<Source>,
     telemetry: &Telemetry,
     mut signals: Signals,
     ready: impl FnOnce(SocketAddr) + Send + 'static,
 ) -> anyhow::Result<()> {
     let life = Lifecycle::default();
+    let hangups =
+        source.as_ref().map(|_| Hangups::listen()).transpose().context("can't listen for SIGHUP")?;
     let tls = Tls::load(&tls(config)).context("TLS can't be served")?;
     let documents = Documents::load(&config.http).context("the trusted documents can't be used")?;
     let http = bind("GraphQL", config.listen).await?;
     let address = http.local_addr()?;
     let metrics = bind("metrics", config.metrics_listen).await?;
-    let registry = registry(config, contexts).await?;
+    let registry = registry(config);
     let shutdown = Shutdown::new();
     let catalog = remembered::open(&config.catalog).await?;
+    let (connected, mut keeper) =
+        Connected::new(catalog.clone(), registry.clone(), config.connections.rules());
+    begin(config, contexts, &mut keeper, &registry).await?;
     let (audit, writer) = AuditQueue::new(catalog.clone());
     let (tokens, refresher) = remembered::tokens(&catalog).await?;
     let settings = SchemaSettings {
         default_namespace: config.default_namespace.clone(),
         max_page_size: config.max_page_size,
     };
-    let schema = graphql::schema(settings, Some(Desk { catalog: catalog.clone(), audit: audit.clone() }));
+    let desk =
+        Desk { catalog: catalog.clone(), audit: audit.clone(), connections: Arc::new(connected.clone()) };
+    let schema = graphql::schema(settings, Some(desk));
     let limits =
         Limits::new(config.limits.clone(), &schema.sdl()).context("the schema can't be read back")?;
     let router = http_api::router(Parts {
@@ -122,6 +134,18 @@ async fn serve(
         refresher.run(stop.cancelled()).await;
         Ok(())
     });
+    tasks.spawn("keeper of clusters", |stop| async move {
+        stop.run_until_cancelled(keeper.run()).await;
+        Ok(())
+    });
+    if let Some((source, hangups)) = source.zip(hangups) {
+        let (contexts, running) = (contexts.to_vec(), config.clone());
+        let reloader = Reloader { source, contexts, running, connected, hangups };
+        tasks.spawn("reader of the configuration", |stop| async move {
+            stop.run_until_cancelled(reloader.run()).await;
+            Ok(())
+        });
+    }
     tasks.spawn("reader of trusted documents", |stop| async move {
         stop.run_until_cancelled(documents.follow()).await;
         Ok(())
@@ -208,8 +232,8 @@ async fn bind(what: &'static str, address: SocketAddr) -> anyhow::Result<TcpList
     Ok(listener)
 }
 
-/// The registry, with every cluster that was configured or found.
-async fn registry(config: &Config, contexts: &[String]) -> anyhow::Result<Registry> {
+/// The registry, without clusters yet.
+fn registry(config: &Config) -> Registry {
     let settings = cluster_registry::Settings {
         concurrent_lists: config.registry.max_concurrent_initial_lists,
         concurrent_lists_per_cluster: config.registry.max_concurrent_initial_lists_per_cluster,
@@ -221,23 +245,27 @@ async fn registry(config: &Config, contexts: &[String]) -> anyhow::Result<Regist
             SecretDetail::Keys => Vec::new(),
         },
     };
-    let registry = Registry::new(kinds::kind_set(), settings);
-    let found = clusters::find(config, contexts);
-    for problem in &found.problems {
+    Registry::new(kinds::kind_set(), settings)
+}
+
+/// Fills the registry with every cluster that was configured, found or connected. Where the catalog is kept, there may be
+/// none yet.
+async fn begin(
+    config: &Config,
+    contexts: &[String],
+    keeper: &mut Keeper,
+    registry: &Registry,
+) -> anyhow::Result<()> {
+    let (found, problems) = clusters::configured(config, contexts);
+    for problem in &problems {
         tracing::error!(%problem, "a part of the kubeconfig can't be used");
     }
-    for spec in found.clusters {
-        let id = spec.id.clone();
-        match registry.add(spec).await {
-            Ok(_) => tracing::info!(cluster = %id, "watching"),
-            Err(error) => tracing::error!(cluster = %id, %error, "a cluster can't be added"),
-        }
-    }
-    if registry.clusters(&Scope::everything()).is_empty() {
-        let problems: Vec<_> = found.problems.iter().map(ToString::to_string).collect();
+    keeper.begin(found).await.context("the catalog's clusters can't be read")?;
+    if registry.clusters(&Scope::everything()).is_empty() && !config.catalog.is_kept() {
+        let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
         bail!("there is no cluster to serve: {}", problems.join("; "));
     }
-    Ok(registry)
+    Ok(())
 }
 
 /// The kinds that are watched: those of the configuration, and what says who may see them.

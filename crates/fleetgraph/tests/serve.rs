@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
 mod collector;
+#[expect(dead_code, reason = "shared with the tests that change the configuration")]
 mod server;
 
 use std::{

@@ -48,6 +48,12 @@ impl Sealer {
         Self { keys: Arc::new([]) }
     }
 
+    /// Whether anything can be sealed.
+    #[must_use]
+    pub fn has_keys(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
     /// The id of the key that seals.
     ///
     /// # Errors

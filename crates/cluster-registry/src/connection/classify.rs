@@ -10,6 +10,7 @@ use kube::{client::AuthError, core::Status, runtime::watcher};
 
 use super::{
     error::{CallError, ConnectError},
+    guard::Refused,
     lane::NoConnection,
     transport::explain_auth,
 };
@@ -187,6 +188,9 @@ fn ours(link: &(dyn StdError + 'static)) -> Option<ClusterError> {
     }
     if let Some(error) = link.downcast_ref::<ConnectError>() {
         return Some(ClusterError::new(error.code(), error.to_string()));
+    }
+    if let Some(refused) = link.downcast_ref::<Refused>() {
+        return Some(ClusterError::new(ErrorCode::ClusterUnavailable, refused.to_string()));
     }
     if let Some(kube::Error::Api(status)) = link.downcast_ref::<kube::Error>() {
         return Some(classify_status(status));

@@ -59,7 +59,7 @@ impl ConnectError {
     }
 }
 
-fn listed(names: &[String]) -> String {
+pub(super) fn listed(names: &[String]) -> String {
     /// A kubeconfig of a whole fleet would fill the log.
     const SHOWN: usize = 10;
     if names.is_empty() {

@@ -17,6 +17,7 @@ mod classify;
 mod discover;
 mod error;
 mod files;
+pub mod guard;
 mod kubeconfig;
 mod lane;
 mod lanes;
@@ -28,6 +29,8 @@ mod resolve;
 mod service;
 mod spec;
 mod transport;
+pub mod trial;
+pub mod upload;
 
 use std::{fmt, sync::Arc};
 

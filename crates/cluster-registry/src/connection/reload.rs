@@ -41,7 +41,7 @@ pub(super) async fn attempt(spec: Arc<ClusterSpec>, current: Option<Arc<Transpor
     let named = FileSet::look(resolve::files_of(&spec));
     let work = tokio::task::spawn_blocking(move || match resolve::resolve(&spec) {
         Ok(resolved) => {
-            let outcome = Transport::build(&resolved, &spec.tuning, current.as_deref());
+            let outcome = Transport::build(&resolved, &spec, current.as_deref());
             Attempt { outcome, files: resolved.files }
         }
         Err(error) => Attempt { files: FileSet::look(resolve::files_of(&spec)), outcome: Err(error) },

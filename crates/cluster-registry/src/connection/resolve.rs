@@ -74,7 +74,24 @@ pub(super) fn check(spec: &ClusterSpec) -> Result<(), ConnectError> {
     {
         return bad("the oidc issuer URL must start with https://");
     }
-    spec.proxy_url.as_deref().map_or(Ok(()), |proxy| proxy_url(proxy).map(|_| ()))
+    spec.proxy_url.as_deref().map_or(Ok(()), |proxy| proxy_url(proxy).map(|_| ()))?;
+    check_guarded(spec)
+}
+
+/// A cluster that somebody outside has named makes nothing here be read, run or asked but its API server.
+fn check_guarded(spec: &ClusterSpec) -> Result<(), ConnectError> {
+    let Some(guard) = &spec.guard else { return Ok(()) };
+    match &spec.auth {
+        Auth::Token { server, token: Token::Inline(_) } | Auth::Certificate { server }
+            if files_of(spec).is_empty() =>
+        {
+            guard.check(&server_url(server)?).map_err(|refused| ConnectError::Spec(refused.to_string()))
+        }
+        _ => Err(ConnectError::Spec(format!(
+            "cluster {}: its credentials must be a token or a client certificate, given as they are",
+            spec.id
+        ))),
+    }
 }
 
 /// Reads everything that `spec` refers to.
@@ -245,7 +262,7 @@ fn plugin(auth: &mut AuthInfo) -> Result<Option<String>, ConnectError> {
     Ok(Some(command))
 }
 
-fn material(
+pub(super) fn material(
     what: &'static str,
     file: Option<&Path>,
     data: Option<&str>,
@@ -286,7 +303,7 @@ fn read_token(token: &Token) -> Result<SecretString, ConnectError> {
 }
 
 /// kube panics on a token that can't stand in a header.
-fn check_token(token: &SecretString) -> Result<(), ConnectError> {
+pub(super) fn check_token(token: &SecretString) -> Result<(), ConnectError> {
     let token = token.expose_secret();
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(ConnectError::Spec(

@@ -9,6 +9,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use fleetgraph_core::ClusterId;
 use secrecy::SecretString;
 
+use super::guard::Guard;
 use crate::breaker::BreakerSettings;
 
 /// Where Kubernetes mounts the token of a pod's service account.
@@ -44,6 +45,9 @@ pub struct ClusterSpec {
     pub burst: u32,
     /// The longest time for a request and its answer; for a watch, until its headers arrive.
     pub timeout: Duration,
+    /// Where connections may go, for a cluster that somebody outside has named; nothing may be read from files then.
+    /// `None` for those of the configuration: anywhere.
+    pub guard: Option<Guard>,
     pub tuning: Tuning,
 }
 
@@ -64,6 +68,7 @@ impl ClusterSpec {
             qps: 50.0,
             burst: 100,
             timeout: Duration::from_secs(30),
+            guard: None,
             tuning: Tuning::default(),
         }
     }

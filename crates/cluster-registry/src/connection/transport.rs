@@ -40,10 +40,11 @@ use tower::{BoxError, Layer, Service, ServiceExt, timeout::Timeout, util::BoxClo
 
 use super::{
     ConnectError,
+    guard::Guarded,
     lane::{Failures, NoHttp2, Pool, Protocol},
     lanes::{Lanes, Stream},
     resolve::Resolved,
-    spec::Tuning,
+    spec::ClusterSpec,
 };
 
 /// What one stream may have unread before the server must wait: a watch that nobody reads stalls itself only.
@@ -70,7 +71,7 @@ impl Transport {
     /// Builds a generation. Blocks while a credential plugin runs.
     pub(super) fn build(
         resolved: &Resolved,
-        tuning: &Tuning,
+        spec: &ClusterSpec,
         old: Option<&Transport>,
     ) -> Result<Self, ConnectError> {
         install_crypto();
@@ -84,7 +85,7 @@ impl Transport {
         };
         let lanes = match old.filter(|old| old.lanes_key == lanes_key) {
             Some(old) => old.lanes.clone(),
-            None => lanes(config, tuning)?,
+            None => lanes(config, spec)?,
         };
         let headers =
             config.extra_headers_layer().map_err(|error| unusable("impersonation settings", &error))?;
@@ -112,7 +113,8 @@ fn install_crypto() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }
 
-fn lanes(config: &Config, tuning: &Tuning) -> Result<Lanes, ConnectError> {
+fn lanes(config: &Config, spec: &ClusterSpec) -> Result<Lanes, ConnectError> {
+    let (tuning, guard) = (&spec.tuning, spec.guard.clone());
     let tls = config.rustls_client_config().map_err(|error| unusable("TLS material", &error))?;
     let name = config.tls_server_name.clone().map(ServerName::try_from).transpose().map_err(|_| {
         ConnectError::Material {
@@ -133,7 +135,9 @@ fn lanes(config: &Config, tuning: &Tuning) -> Result<Lanes, ConnectError> {
     http.set_keepalive_interval(Some(PING_TIMEOUT));
     http.set_tcp_user_timeout(Some(TCP_UNANSWERED));
 
-    let Some((proxy, credentials)) = proxy(config)? else {
+    let http = Guarded::new(http, guard.clone(), tuning.connect_timeout);
+
+    let Some((proxy, credentials)) = proxy(config, guard.is_some())? else {
         return Ok(Lanes::new(limit, patience, first, move |protocol, failures| {
             secure.pool(protocol, failures, http.clone())
         }));
@@ -149,11 +153,13 @@ fn lanes(config: &Config, tuning: &Tuning) -> Result<Lanes, ConnectError> {
             .enable_http1()
             .wrap_connector(http);
         return Ok(Lanes::new(limit, patience, first, move |protocol, failures| {
-            secure.pool(protocol, failures, tunnel(&proxy, credentials.as_ref(), https.clone()))
+            let tunnel = tunnel(&proxy, credentials.as_ref(), https.clone());
+            secure.pool(protocol, failures, Guarded::new(tunnel, guard.clone(), patience))
         }));
     }
     Ok(Lanes::new(limit, patience, first, move |protocol, failures| {
-        secure.pool(protocol, failures, tunnel(&proxy, credentials.as_ref(), http.clone()))
+        let tunnel = tunnel(&proxy, credentials.as_ref(), http.clone());
+        secure.pool(protocol, failures, Guarded::new(tunnel, guard.clone(), patience))
     }))
 }
 
@@ -212,11 +218,12 @@ impl Secure {
     }
 }
 
-/// The proxy to go through, and its `Proxy-Authorization`.
-fn proxy(config: &Config) -> Result<Option<(Uri, Option<HeaderValue>)>, ConnectError> {
+/// The proxy to go through, and its `Proxy-Authorization`. A guarded connection has no use for the environment's, which
+/// stands where everything can be reached.
+fn proxy(config: &Config, guarded: bool) -> Result<Option<(Uri, Option<HeaderValue>)>, ConnectError> {
     let matcher = match &config.proxy_url {
         Some(proxy) => Matcher::builder().all(proxy.to_string()).build(),
-        None if loopback(&config.cluster_url) => return Ok(None),
+        None if guarded || loopback(&config.cluster_url) => return Ok(None),
         None => Matcher::from_env(),
     };
     let Some(found) = matcher.intercept(&config.cluster_url) else { return Ok(None) };

@@ -7,6 +7,8 @@ mod errors;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod guard;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod metrics;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{secret::Secret, settings::settings};
 
 settings! {
-    /// What fleetgraph remembers itself: API tokens, and who did what.
+    /// What fleetgraph remembers itself: API tokens, clusters that were connected at run time, and who did what.
     pub struct CatalogConfig {
         /// Directory of the embedded database (SQLite); it is made if it is missing. Empty, and without `postgres_dsn`:
         /// in memory, and gone when the server ends.

@@ -117,6 +117,9 @@ impl<'a> Check<'a> {
         if !config.catalog.postgres_dsn.is_empty() && is_set(&config.catalog.directory) {
             self.refuse("catalog.directory", "has no effect with `postgres_dsn`; give one of them");
         }
+        if config.connections.allowed_ports.contains(&0) {
+            self.refuse("connections.allowed_ports", "0 is no port that a server listens on");
+        }
         if !config.asks_callers() {
             for (key, address) in [("listen", config.listen), ("metrics_listen", config.metrics_listen)] {
                 if let Err(message) = loopback_only(address) {

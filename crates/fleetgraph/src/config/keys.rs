@@ -7,7 +7,7 @@
 use std::{borrow::Cow, sync::LazyLock};
 
 use super::{
-    CatalogConfig, Config, CustomResourceConfig, CustomResourceReferenceConfig,
+    CatalogConfig, Config, ConnectionsConfig, CustomResourceConfig, CustomResourceReferenceConfig,
     cluster::{ClusterConfig, OidcConfig, TlsConfig},
     document::{Content, Document, Node, Step},
     foreign,
@@ -35,12 +35,13 @@ pub static SECTIONS: LazyLock<Vec<Section>> = LazyLock::new(|| {
         ("custom_resource_definitions[]", CustomResourceConfig::KEYS),
         ("custom_resource_references[]", CustomResourceReferenceConfig::KEYS),
         ("catalog", CatalogConfig::KEYS),
+        ("connections", ConnectionsConfig::KEYS),
         ("registry", RegistryConfig::KEYS),
         ("telemetry", TelemetryConfig::KEYS),
     ];
     let mut sections: Vec<_> = own.map(|(path, keys)| Section { path, keys: keys.into() }).into();
     // In the order of the top level's keys.
-    sections.splice(8..8, foreign::sections());
+    sections.splice(9..9, foreign::sections());
     sections
 });
 

@@ -10,6 +10,7 @@
 mod catalog;
 mod check;
 pub mod cluster;
+mod connections;
 mod custom;
 mod document;
 mod foreign;
@@ -31,11 +32,12 @@ use access::{authn::AuthenticationConfig, quota::QuotaConfig};
 pub use self::{
     catalog::CatalogConfig,
     cluster::{AccessMode, AuthMethod, ClusterConfig, OidcConfig, TlsConfig},
+    connections::ConnectionsConfig,
     custom::{CustomResourceConfig, CustomResourceReferenceConfig, SecretDetail},
     problem::{Mark, Problem, Problems},
     reference::{commented_default, reference_markdown},
     registry::RegistryConfig,
-    sources::{OVERRIDES, Override, Overrides, load},
+    sources::{OVERRIDES, Override, Overrides, Source, load},
     telemetry::{LogFormat, TelemetryConfig},
 };
 
@@ -77,6 +79,8 @@ settings::settings! {
         /// What fleetgraph remembers itself. With a catalog that is kept, its API tokens are let in, and callers are asked who
         /// they are even if `authentication` says nothing.
         catalog: CatalogConfig = CatalogConfig::default(),
+        /// Clusters that administrators connect at run time. The configuration's own clusters are not bound by this.
+        connections: ConnectionsConfig = ConnectionsConfig::default(),
         /// How old fleetgraph's copies of a cluster's roles and bindings may be while the cluster can't be heard. Until then
         /// callers see its objects as they last were; from then on nothing of it, since what was revoked meanwhile can't
         /// be known.

@@ -3,7 +3,11 @@
 //! clap reads flags and variables into [`Overrides`] and already lets a flag win over its variable. What is left is plain:
 //! an override that is set takes the place of the file's value, and is read and checked like it.
 
-use std::path::Path;
+use std::{
+    collections::hash_map::DefaultHasher,
+    hash::{Hash, Hasher},
+    path::{Path, PathBuf},
+};
 
 use fleetgraph_core::KindMeta;
 
@@ -50,6 +54,63 @@ pub struct Overrides {
     pub log_format: Option<String>,
     pub otlp_endpoint: Option<String>,
     pub service_name: Option<String>,
+}
+
+/// Where a configuration is read from, to be read again when that changes.
+#[derive(Clone)]
+pub struct Source {
+    file: Option<PathBuf>,
+    overrides: Overrides,
+    seen: Seen,
+}
+
+/// What the files held; `None` for one that couldn't be read.
+type Seen = Vec<Option<u64>>;
+
+impl Source {
+    /// Looks at the files, so that whatever changes from now on is seen to.
+    #[must_use]
+    pub fn new(file: Option<PathBuf>, overrides: Overrides) -> Self {
+        let mut this = Self { file, overrides, seen: Vec::new() };
+        this.seen = this.look();
+        this
+    }
+
+    /// Reads and checks the whole.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn load(&self, kinds: &[&KindMeta]) -> Result<Config, Problems> {
+        load(self.file.as_deref(), &self.overrides, kinds)
+    }
+
+    /// What the files held when this was made.
+    #[must_use]
+    pub fn seen(&self) -> Seen {
+        self.seen.clone()
+    }
+
+    /// What the files hold now, as something to compare. Blocks.
+    #[must_use]
+    pub fn look(&self) -> Seen {
+        let clusters = self.overrides.clusters.as_deref().and_then(clusters_file);
+        let files = self.file.iter().cloned().chain(clusters);
+        files
+            .map(|file| {
+                let mut hasher = DefaultHasher::new();
+                std::fs::read(file).ok()?.hash(&mut hasher);
+                Some(hasher.finish())
+            })
+            .collect()
+    }
+}
+
+/// The file that CLUSTERS_CONFIG names, if it isn't the YAML itself.
+fn clusters_file(text: &str) -> Option<PathBuf> {
+    match Document::parse("", text).ok()?.root.content {
+        Content::Scalar(serde_json::Value::String(path)) => Some(path.into()),
+        _ => None,
+    }
 }
 
 /// Reads the file (if any), lays the overrides over it, and checks the whole.

@@ -15,7 +15,7 @@ use std::fmt;
 use tokio::sync::watch;
 
 pub use self::{
-    signals::Signals,
+    signals::{Hangups, Signals},
     tasks::{Ended, Tasks},
 };
 

@@ -1,4 +1,4 @@
-//! The signals that ask the server to end.
+//! The signals that ask the server to end, and the one that asks it to read its configuration again.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -25,5 +25,25 @@ impl Signals {
             _ = self.term.recv() => "SIGTERM",
             _ = self.int.recv() => "SIGINT",
         }
+    }
+}
+
+/// SIGHUP. Once it is listened for, it no longer ends the process.
+#[derive(Debug)]
+pub struct Hangups(Signal);
+
+impl Hangups {
+    /// Begins to listen. Needs a Tokio runtime.
+    ///
+    /// # Errors
+    /// When the process may not listen for signals.
+    pub fn listen() -> std::io::Result<Self> {
+        Ok(Self(signal(SignalKind::hangup())?))
+    }
+
+    /// Waits for one. Several that come before may be one.
+    pub async fn next(&mut self) {
+        // The stream of a signal has no end.
+        let _ = self.0.recv().await;
     }
 }

@@ -57,7 +57,7 @@ pub fn run(arguments: &Demo) -> anyhow::Result<()> {
         // The terminal may have gone, and the demo is no worse for it.
         let _nobody_reads = io::stdout().lock().write_all(text.as_bytes());
     };
-    serve::run(&config, &[], ready)?;
+    serve::run(&config, &[], None, ready)?;
     if died.load(Ordering::Relaxed) {
         bail!("the simulated clusters ended by themselves; without them there is nothing to show");
     }

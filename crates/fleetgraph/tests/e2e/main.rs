@@ -10,6 +10,7 @@ mod bad_input;
 mod bed;
 mod client;
 mod compare;
+mod connected;
 mod custom;
 mod every_kind;
 mod faults;

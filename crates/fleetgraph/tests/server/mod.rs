@@ -21,7 +21,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Server {
     child: Child,
     log: Arc<Mutex<Vec<Value>>>,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
+}
+
+fn with_drain(config: &str) -> String {
+    format!("{config}http: {{drain_delay: 0s}}\n")
 }
 
 /// A kubeconfig with one context for each name and API server.
@@ -73,7 +77,7 @@ impl Server {
     ) -> Self {
         let file = dir.path().join("fleet.yaml");
         // No load balancer has to take notice of a drain here.
-        std::fs::write(&file, format!("{config}http: {{drain_delay: 0s}}\n")).unwrap();
+        std::fs::write(&file, with_drain(config)).unwrap();
         let mut child = program()
             .args([
                 "serve",
@@ -103,9 +107,22 @@ impl Server {
                 }
             }
         });
-        let this = Self { child, log, _dir: dir };
+        let this = Self { child, log, dir };
         this.address("the metrics server listens");
         this
+    }
+
+    /// Gives it another configuration, as Kubernetes does with a ConfigMap: the file is behind a symbolic link, which is
+    /// swapped.
+    pub fn reconfigure(&self, config: &str) {
+        let dir = self.dir.path();
+        let version = (0..).map(|n| format!("..{n}")).find(|version| !dir.join(version).exists()).unwrap();
+        std::fs::create_dir(dir.join(&version)).unwrap();
+        std::fs::write(dir.join(&version).join("fleet.yaml"), with_drain(config)).unwrap();
+        for (link, target) in [("..data", version.as_str()), ("fleet.yaml", "..data/fleet.yaml")] {
+            std::os::unix::fs::symlink(target, dir.join("next")).unwrap();
+            std::fs::rename(dir.join("next"), dir.join(link)).unwrap();
+        }
     }
 
     pub fn http(&self) -> SocketAddr {

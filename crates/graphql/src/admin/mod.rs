@@ -1,13 +1,18 @@
-//! Fields about fleetgraph itself: who the caller is, API tokens, and the audit trail.
+//! Fields about fleetgraph itself: who the caller is, API tokens, clusters that come and go, and the audit trail.
 
 mod audit_log;
 mod audited;
+mod clusters;
 mod tokens;
 mod viewer;
+
+use std::sync::Arc;
 
 use async_graphql::MergedObject;
 use catalog::{Catalog, CatalogError, audit::AuditQueue};
 use fleetgraph_core::{Error, ErrorCode};
+
+pub use clusters::{Connections, Given, NewConnection};
 
 pub(crate) use audited::{Action, audited};
 
@@ -16,16 +21,18 @@ pub(crate) use audited::{Action, audited};
 pub struct Desk {
     pub catalog: Catalog,
     pub audit: AuditQueue,
+    pub connections: Arc<dyn Connections>,
 }
 
 #[derive(MergedObject, Default)]
 pub struct AdminQuery(viewer::ViewerQuery, tokens::TokenQuery, audit_log::AuditQuery);
 
 #[derive(MergedObject, Default)]
-pub struct Mutation(tokens::TokenMutation);
+pub struct Mutation(tokens::TokenMutation, clusters::ClusterMutation);
 
 /// What a caller is told of a fault of the catalog.
-pub(crate) fn told(error: CatalogError) -> Error {
+#[must_use]
+pub fn told(error: CatalogError) -> Error {
     let code = match &error {
         CatalogError::Invalid(_) => ErrorCode::BadUserInput,
         CatalogError::Exists { .. } | CatalogError::InUse { .. } | CatalogError::Conflict { .. } => {

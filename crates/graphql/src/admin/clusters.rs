@@ -1,0 +1,249 @@
+//! Clusters that are connected at run time: by administrators, each to one of their own tenants.
+
+use std::{fmt, sync::Arc};
+
+use async_graphql::{Context, ID, InputObject, Object};
+use cluster_registry::{
+    Cluster,
+    connection::{DEFAULT_TENANT, upload::Direct},
+};
+use fleetgraph_core::{ClusterId, Error, ErrorCode, Principal};
+use futures::future::BoxFuture;
+use kinds::{ClusterObject, ErrorExt};
+use secrecy::SecretString;
+use serde_json::json;
+
+use super::{Action, Desk, audited};
+use crate::caller::Caller;
+
+/// Who connects clusters, stores their credentials, and disconnects them. The caller is an administrator who may change
+/// something; what of their tenants and bounds allows it is judged there.
+pub trait Connections: fmt::Debug + Send + Sync {
+    /// The tenant of a cluster that was connected at run time, if the caller may know of it and disconnect it.
+    fn tenant<'a>(&'a self, id: &'a ClusterId, by: &'a Principal) -> BoxFuture<'a, Result<String, Error>>;
+
+    /// Whether the caller may connect a cluster with this id to this tenant; what has to be known before it is on record.
+    ///
+    /// # Errors
+    /// When not.
+    fn may_connect(&self, id: &ClusterId, tenant: &str, by: &Principal) -> Result<(), Error>;
+
+    /// Tries a cluster out, stores how to reach it, and takes it into the fleet.
+    fn connect<'a>(
+        &'a self,
+        new: NewConnection,
+        by: &'a Principal,
+    ) -> BoxFuture<'a, Result<Arc<Cluster>, Error>>;
+
+    /// Removes it everywhere.
+    fn disconnect<'a>(&'a self, id: &'a ClusterId, by: &'a Principal) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Closes and opens it again, with what is stored or with something new.
+    fn reconnect<'a>(
+        &'a self,
+        id: &'a ClusterId,
+        given: Option<Given>,
+        by: &'a Principal,
+    ) -> BoxFuture<'a, Result<Arc<Cluster>, Error>>;
+}
+
+/// How to reach a cluster, as it was sent.
+#[derive(Debug)]
+pub enum Given {
+    Kubeconfig { text: SecretString, context: Option<String> },
+    Direct(Direct),
+}
+
+/// A cluster to be connected.
+#[derive(Debug)]
+pub struct NewConnection {
+    pub id: ClusterId,
+    pub tenant: String,
+    pub name: String,
+    pub environment: String,
+    pub region: String,
+    pub given: Given,
+}
+
+#[derive(Default)]
+pub struct ClusterMutation;
+
+#[Object]
+impl ClusterMutation {
+    /// Connects a cluster: its API server is asked who it is and what the credentials may list, within ten seconds; then
+    /// they are stored, sealed, and the cluster is watched. For administrators, within their own tenants.
+    async fn connect_cluster(
+        &self,
+        ctx: &Context<'_>,
+        input: ConnectClusterInput,
+    ) -> async_graphql::Result<ClusterObject> {
+        let (_, admin) = Caller::writer(ctx)?;
+        let connections = &ctx.data::<Desk>()?.connections;
+        let new = input.checked(admin).graphql()?;
+        connections.may_connect(&new.id, &new.tenant, admin).graphql()?;
+        let action = Action {
+            name: "connectCluster",
+            tenant: Some(new.tenant.clone()),
+            cluster: Some(new.id.to_string()),
+            details: json!({
+                "name": new.name,
+                "environment": new.environment,
+                "region": new.region,
+                "by": new.given.kind(),
+            }),
+            ..Action::default()
+        };
+        audited(ctx, action, connections.connect(new, admin)).await.map(ClusterObject::new)
+    }
+
+    /// Forgets a cluster that was connected, with its credentials: it is gone from every answer, everywhere within
+    /// seconds. The cluster itself is left as it is. For administrators, of their own tenants.
+    async fn disconnect_cluster(
+        &self,
+        ctx: &Context<'_>,
+        id: ID,
+    ) -> async_graphql::Result<DisconnectedCluster> {
+        let (_, admin) = Caller::writer(ctx)?;
+        let connections = &ctx.data::<Desk>()?.connections;
+        let id = known(&id).graphql()?;
+        let tenant = connections.tenant(&id, admin).await.graphql()?;
+        let action = Action {
+            name: "disconnectCluster",
+            tenant: Some(tenant),
+            cluster: Some(id.to_string()),
+            ..Action::default()
+        };
+        audited(ctx, action, connections.disconnect(&id, admin)).await?;
+        Ok(DisconnectedCluster { id: ID(id.to_string()) })
+    }
+
+    /// Closes a cluster that was connected and opens it again: with the stored credentials, or with others, which are
+    /// tried out and stored in their place. For administrators, of their own tenants.
+    async fn reconnect_cluster(
+        &self,
+        ctx: &Context<'_>,
+        id: ID,
+        #[graphql(desc = "Other credentials; the stored ones, if missing.")] credentials: Option<
+            ClusterCredentialsInput,
+        >,
+    ) -> async_graphql::Result<ClusterObject> {
+        let (_, admin) = Caller::writer(ctx)?;
+        let connections = &ctx.data::<Desk>()?.connections;
+        let id = known(&id).graphql()?;
+        let given = credentials.map(ClusterCredentialsInput::given).transpose().graphql()?;
+        let tenant = connections.tenant(&id, admin).await.graphql()?;
+        let action = Action {
+            name: "reconnectCluster",
+            tenant: Some(tenant),
+            cluster: Some(id.to_string()),
+            details: json!({ "by": given.as_ref().map_or("stored credentials", Given::kind) }),
+            ..Action::default()
+        };
+        audited(ctx, action, connections.reconnect(&id, given, admin)).await.map(ClusterObject::new)
+    }
+}
+
+/// What isn't an id is no cluster's.
+fn known(id: &ID) -> Result<ClusterId, Error> {
+    ClusterId::new(id).map_err(|_| cluster_registry::unknown_cluster(id))
+}
+
+impl Given {
+    /// The word for it in the audit trail.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Kubeconfig { .. } => "kubeconfig",
+            Self::Direct(_) => "server and token",
+        }
+    }
+}
+
+/// A cluster that was just disconnected.
+#[derive(async_graphql::SimpleObject)]
+pub struct DisconnectedCluster {
+    id: ID,
+}
+
+/// How to reach a cluster: either a kubeconfig, or a server and a token.
+#[derive(InputObject)]
+pub struct ClusterCredentialsInput {
+    /// A kubeconfig with everything inline (`kubectl config view --flatten --minify --raw`): no file is read for it, and no
+    /// plugin run. 64 KiB at most.
+    kubeconfig: Option<String>,
+    /// The context of the kubeconfig; its current one, if missing.
+    context: Option<String>,
+    /// The API server, such as `https://10.0.0.1:6443`.
+    server: Option<String>,
+    /// A bearer token, best of a service account that may list and watch only.
+    token: Option<String>,
+    /// The certificates that may have signed the server's, as PEM or the base64 of it; those that the machine trusts, if
+    /// missing.
+    certificate_authority: Option<String>,
+    /// The name that the server's certificate must hold, where it isn't the host of `server`.
+    tls_server_name: Option<String>,
+}
+
+impl ClusterCredentialsInput {
+    fn given(self) -> Result<Given, Error> {
+        let Self { kubeconfig, context, server, token, certificate_authority, tls_server_name } = self;
+        let direct = server.is_some()
+            || token.is_some()
+            || certificate_authority.is_some()
+            || tls_server_name.is_some();
+        match (kubeconfig, server) {
+            (Some(text), None) if !direct => Ok(Given::Kubeconfig { text: text.into(), context }),
+            (None, Some(server)) if context.is_none() => Ok(Given::Direct(Direct {
+                server,
+                token: token.map(SecretString::from),
+                authority: certificate_authority,
+                server_name: tls_server_name,
+            })),
+            _ => Err(Error::bad_input(
+                "give either kubeconfig (and perhaps context), or server and token (and perhaps certificateAuthority, \
+                 tlsServerName)",
+            )),
+        }
+    }
+}
+
+/// A cluster to be connected.
+#[derive(InputObject)]
+pub struct ConnectClusterInput {
+    /// Unique over all tenants, the first part of every object's id: letters, digits, `-`, `_`, `.`, `/` and `@`.
+    id: ID,
+    /// For people; the id, if missing.
+    name: Option<String>,
+    /// Such as `dev`, `staging`, `prod`.
+    #[graphql(default)]
+    environment: String,
+    /// Such as `eu-central-1`.
+    #[graphql(default)]
+    region: String,
+    /// Whose cluster it is: one of the caller's tenants. The only one, or `default`, if missing.
+    tenant: Option<String>,
+    #[graphql(flatten)]
+    credentials: ClusterCredentialsInput,
+}
+
+impl ConnectClusterInput {
+    fn checked(self, admin: &Principal) -> Result<NewConnection, Error> {
+        let id = ClusterId::new(&self.id)?;
+        let only = admin.tenants.first().filter(|_| admin.tenants.len() == 1);
+        let tenant = self.tenant.or_else(|| only.map(ToString::to_string));
+        let tenant = tenant.unwrap_or_else(|| DEFAULT_TENANT.to_owned());
+        if !admin.tenants.contains(&*tenant) {
+            return Err(Error::new(
+                ErrorCode::Forbidden,
+                format!("the tenant {tenant:?} is not one of yours"),
+            ));
+        }
+        Ok(NewConnection {
+            name: self.name.filter(|name| !name.is_empty()).unwrap_or_else(|| id.to_string()),
+            id,
+            tenant,
+            environment: self.environment,
+            region: self.region,
+            given: self.credentials.given()?,
+        })
+    }
+}
