@@ -14,7 +14,7 @@ mod write;
 
 pub use churn::{Churn, ChurnSpec};
 pub(crate) use node::create_nodes;
-pub use pods::{PodBench, pods};
+pub use pods::{PodBench, pods, pods_in_namespaces};
 pub use realistic::{SeedSpec, realistic};
 
 /// On every object that a seed made, so that churn leaves a test's own objects alone.

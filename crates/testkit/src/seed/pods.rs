@@ -29,14 +29,27 @@ pub struct PodBench {
     pub deployments: usize,
 }
 
-/// Writes `count` Running pods, with a deployment and a ReplicaSet for every 20, a namespace for every 500 and a node
-/// for every 100. Each costs 11 to 14 ms of processor time, most of it the API server's for managed fields: 10,000 are
+/// Writes `count` Running pods, 500 in each namespace: see [`pods_in_namespaces`].
+///
+/// # Errors
+/// As [`pods_in_namespaces`].
+pub async fn pods(client: &Client, count: usize) -> Result<PodBench> {
+    pods_in_namespaces(client, count, PODS_OF_A_NAMESPACE).await
+}
+
+/// Writes `count` Running pods: so many in each namespace, with a deployment and a ReplicaSet for every 20 of them and for
+/// what is left, and a node for every 100 of all. Each costs 11 to 14 ms of processor time, most of it the API server's for managed fields: 10,000 are
 /// about a minute of two idle cores.
 ///
 /// # Errors
 /// On a control plane with a controller manager, which would at once create, delete and correct such pods: use
 /// [`crate::Options::bare`]. And when called twice: names would collide.
-pub async fn pods(client: &Client, count: usize) -> Result<PodBench> {
+pub async fn pods_in_namespaces(
+    client: &Client,
+    count: usize,
+    pods_of_a_namespace: usize,
+) -> Result<PodBench> {
+    ensure!(pods_of_a_namespace > 0, "a namespace has at least one pod");
     let leases: Api<Lease> = Api::namespaced(client.clone(), "kube-system");
     ensure!(
         leases.get_opt("kube-controller-manager").await?.is_none(),
@@ -46,7 +59,7 @@ pub async fn pods(client: &Client, count: usize) -> Result<PodBench> {
     node::mark_ready(client, &nodes).await?;
 
     let mut namespaces = Vec::new();
-    for index in 0..count.div_ceil(PODS_OF_A_NAMESPACE) {
+    for index in 0..count.div_ceil(pods_of_a_namespace) {
         let team =
             format!("{}-{}", workload::TEAMS[index % workload::TEAMS.len()], index / workload::TEAMS.len());
         let name = format!("{team}-bench");
@@ -55,24 +68,50 @@ pub async fn pods(client: &Client, count: usize) -> Result<PodBench> {
         namespaces.push((name, team));
     }
 
-    let deployments = count.div_ceil(PODS_OF_A_REPLICA_SET);
-    write::in_parallel(WORKERS, deployments, |index| {
-        let first_pod = index * PODS_OF_A_REPLICA_SET;
-        let (namespace, team) = namespaces[first_pod / PODS_OF_A_NAMESPACE].clone();
-        let in_namespace = (first_pod % PODS_OF_A_NAMESPACE) / PODS_OF_A_REPLICA_SET;
+    let places = places(count, pods_of_a_namespace);
+    write::in_parallel(WORKERS, places.len(), |index| {
+        let Place { namespace, index, first_pod, count } = places[index];
+        let (namespace, team) = namespaces[namespace].clone();
         let group = Group {
             client: client.clone(),
             namespace,
-            app: App::new(&team, "bench", in_namespace, false),
+            app: App::new(&team, "bench", index, false),
             first_pod,
-            count: PODS_OF_A_REPLICA_SET.min(count - first_pod),
+            count,
             nodes: nodes.clone(),
         };
         async move { group.create().await }
     })
     .await?;
     let namespaces = namespaces.into_iter().map(|(name, _)| name).collect();
-    Ok(PodBench { pods: count, namespaces, nodes, deployments })
+    Ok(PodBench { pods: count, namespaces, nodes, deployments: places.len() })
+}
+
+/// Where a deployment and its pods stand, by their numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    namespace: usize,
+    /// Of the deployment within its namespace.
+    index: usize,
+    first_pod: usize,
+    count: usize,
+}
+
+/// The deployments of all namespaces: none has pods in two.
+fn places(count: usize, pods_of_a_namespace: usize) -> Vec<Place> {
+    let mut places = Vec::new();
+    for namespace in 0..count.div_ceil(pods_of_a_namespace) {
+        let first = namespace * pods_of_a_namespace;
+        let end = count.min(first + pods_of_a_namespace);
+        let deployments = (first..end).step_by(PODS_OF_A_REPLICA_SET).enumerate();
+        places.extend(deployments.map(|(index, first_pod)| Place {
+            namespace,
+            index,
+            first_pod,
+            count: PODS_OF_A_REPLICA_SET.min(end - first_pod),
+        }));
+    }
+    places
 }
 
 /// One deployment with its ReplicaSet and pods.
@@ -196,4 +235,33 @@ fn owner(kind: &str, object: &Value) -> Value {
         "apiVersion": "apps/v1", "kind": kind, "controller": true, "blockOwnerDeletion": true,
         "name": object["metadata"]["name"], "uid": object["metadata"]["uid"],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_pod_belongs_to_one_deployment_of_one_namespace() {
+        for (count, each) in [(10_000, 500), (10_000, 50), (205, 500), (7, 3), (0, 50)] {
+            let places = places(count, each);
+            let mut next = 0;
+            for place in &places {
+                assert_eq!(
+                    place.first_pod, next,
+                    "{count} pods, {each} in a namespace: none twice, none left out"
+                );
+                next += place.count;
+                let (first, last) = (place.first_pod / each, (next - 1) / each);
+                assert_eq!(
+                    (first, last),
+                    (place.namespace, place.namespace),
+                    "{place:?} keeps to its namespace"
+                );
+                assert!((1..=PODS_OF_A_REPLICA_SET).contains(&place.count), "{place:?}");
+            }
+            assert_eq!(next, count);
+        }
+        assert_eq!(places(10_000, 500).len(), 500);
+    }
 }

@@ -49,6 +49,26 @@ fn at_least(what: String, ratio: f64, times: f64) -> Bound {
     }
 }
 
+/// A cost against that of the reference, by the medians. One that isn't a number doesn't hold.
+pub fn at_most(what: String, ratio: f64, times: f64) -> Bound {
+    Bound {
+        what,
+        measured: format!("{ratio:.2} times"),
+        wanted: format!("at most {times} times"),
+        holds: ratio <= times,
+    }
+}
+
+/// How long something takes at its longest.
+pub fn within(what: String, longest: Duration, wanted: Duration) -> Bound {
+    Bound {
+        what,
+        measured: format!("{:.0} ms at its longest", longest.as_secs_f64() * 1e3),
+        wanted: format!("at most {} s", wanted.as_secs()),
+        holds: longest <= wanted,
+    }
+}
+
 /// What was asked of the cluster while walks were answered.
 pub fn calls(what: String, calls: &Calls, clusters: usize, within: Duration) -> Bound {
     let beside = calls.beside_probes(clusters, within);
@@ -92,6 +112,20 @@ mod tests {
         assert!(list(20.0).holds);
         assert!(!list(19.99).holds);
         assert!(!list(f64::NAN).holds);
+    }
+
+    #[test]
+    fn a_cost_may_be_as_many_times_the_references_as_the_bound_says() {
+        assert!(at_most(String::new(), 1.3, 1.3).holds);
+        assert!(!at_most(String::new(), 1.31, 1.3).holds);
+        assert!(!at_most(String::new(), f64::NAN, 1.3).holds);
+    }
+
+    #[test]
+    fn the_longest_time_decides() {
+        let bound = |millis| within(String::new(), Duration::from_millis(millis), Duration::from_secs(5));
+        assert!(bound(5_000).holds);
+        assert!(!bound(5_001).holds);
     }
 
     #[test]

@@ -11,12 +11,14 @@ use k8s_openapi::api::core::v1::{Namespace, Node, Pod, Service};
 use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
-use testkit::{ControlPlane, Options, seed};
+use testkit::{ControlPlane, Issuer, Options, seed};
 
 use crate::api;
 
 /// Its id for fleetgraph.
 pub const ID: &str = "bench";
+/// For whom callers' tokens are meant.
+pub const AUDIENCE: &str = "fleetgraph";
 
 pub struct Cluster {
     pub client: Client,
@@ -56,13 +58,35 @@ impl Cluster {
         self.configured("fleet.yaml", (0..clusters).map(|number| format!("c{number}")))
     }
 
+    /// A configuration file in which callers have to prove who they are, by tokens of an issuer, and see what the cluster's
+    /// roles and bindings show them.
+    pub fn authenticated(&self, issuer: &Issuer) -> Result<PathBuf> {
+        let mut text = self.text([ID.to_owned()]);
+        text["authentication"] = json!({ "oidc": [{
+            "issuer": issuer.url(), "audiences": [AUDIENCE], "username_prefix": "-", "groups_claim": "groups",
+        }] });
+        // By its roles from the start, not only once it was found that they alone decide; and a caller who asks without
+        // a pause isn't held back.
+        text["clusters"][0]["access_mode"] = json!("rbac");
+        text["quotas"] = json!({ "principal": { "requests_per_second": 0 } });
+        self.write("authenticated.yaml", &text)
+    }
+
     fn configured(&self, file: &str, ids: impl IntoIterator<Item = String>) -> Result<PathBuf> {
+        self.write(file, &self.text(ids))
+    }
+
+    fn text(&self, ids: impl IntoIterator<Item = String>) -> Value {
         let kubeconfig = self.plane.kubeconfig_file();
         let cluster = |id| json!({ "id": id, "auth_method": "kubeconfig", "kubeconfig_path": kubeconfig });
         let clusters: Vec<Value> = ids.into_iter().map(cluster).collect();
-        // JSON is YAML. Nobody has to take notice of a drain here, and telemetry goes nowhere. Audits ask clusters by
-        // themselves; here the requests are counted that questions cause.
-        let text = json!({ "clusters": clusters, "http": { "drain_delay": "0s" }, "audit_period": "0s" });
+        // Nobody has to take notice of a drain here, and telemetry goes nowhere. Audits ask clusters by themselves; here
+        // the requests are counted that questions cause.
+        json!({ "clusters": clusters, "http": { "drain_delay": "0s" }, "audit_period": "0s" })
+    }
+
+    /// JSON is YAML.
+    fn write(&self, file: &str, text: &Value) -> Result<PathBuf> {
         let config = self.dir.path().join(file);
         std::fs::write(&config, text.to_string())?;
         Ok(config)
@@ -71,6 +95,16 @@ impl Cluster {
     /// Writes the pods, and a service for each of their deployments. Returns them as the API server lists them.
     pub async fn seed(&self, count: usize) -> Result<Pods> {
         seed::pods(&self.client, count).await?;
+        self.serve_all(count).await
+    }
+
+    /// The same, with so many pods in each namespace.
+    pub async fn seed_namespaces(&self, count: usize, pods_of_a_namespace: usize) -> Result<Pods> {
+        seed::pods_in_namespaces(&self.client, count, pods_of_a_namespace).await?;
+        self.serve_all(count).await
+    }
+
+    async fn serve_all(&self, count: usize) -> Result<Pods> {
         let deployments = Api::<Deployment>::all(self.client.clone()).list(&ListParams::default()).await?;
         stream::iter(deployments.items.iter().map(|deployment| self.serve(deployment)))
             .buffer_unordered(8)

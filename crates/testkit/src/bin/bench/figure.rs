@@ -29,7 +29,7 @@ impl Times {
         self.0.len()
     }
 
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         json!({ "count": self.count(), "p50": self.median(), "p99": self.quantile(0.99) })
     }
 }

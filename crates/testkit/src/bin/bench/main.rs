@@ -9,13 +9,16 @@
 //!       └ ten times ─── fleetgraph ─┬─ searches and counts over 100,000 pods
 //!                                   └─ the time to go over the same bytes
 //!
+//! a control plane ── 10,000 pods ─ fleetgraph ─── callers with many bindings, with one, with none of late
+//!
 //! simulated clusters, 1 to 1,000 ─── fleetgraph ─┬─ start · memory · queries and events under changes
 //!       │                                        └─ a client that lists, gets and watches
 //!       └ three of 100 go wrong ──── fleetgraph ─── the same questions about the others
 //! ```
 //!
-//! It ends with status 1 when one of the bounds doesn't hold (`bounds.rs`, `fleet.rs`, `scale/mod.rs`).
+//! It ends with status 1 when one of the bounds doesn't hold (`bounds.rs`, `fleet.rs`, `access/mod.rs`, `scale/mod.rs`).
 
+mod access;
 mod api;
 mod bounds;
 mod calls;
@@ -54,7 +57,7 @@ struct Arguments {
     /// One part of it alone.
     #[arg(long, value_name = "PART")]
     only: Option<Part>,
-    /// Pods of the real cluster. The bounds are meant for 10,000.
+    /// Pods of a real cluster. The bounds are meant for 10,000.
     #[arg(long, value_name = "COUNT", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1_000..=50_000))]
     pods: u32,
     /// Fleets of this size alone, such as 100x100000 (clusters x objects); may be given more than once.
@@ -72,6 +75,8 @@ struct Arguments {
 enum Part {
     /// A real control plane with 10,000 pods, and ten times the same.
     ControlPlane,
+    /// A real control plane with 10,000 pods in 200 namespaces, and callers with rights there.
+    Access,
     /// Simulated fleets.
     Fleets,
 }
@@ -106,12 +111,15 @@ async fn main() -> Result<ExitCode> {
 
 async fn measure(arguments: &Arguments) -> Result<Report> {
     let wanted = |part| arguments.only.is_none_or(|only| only == part);
-    let (mut single, mut scale) = (None, None);
+    let (mut single, mut access, mut scale) = (None, None, None);
     if wanted(Part::ControlPlane) {
         single = Some(single::measure(&arguments.fleetgraph, arguments.pods as usize).await?);
+    }
+    if wanted(Part::Access) {
+        access = Some(access::measure(&arguments.fleetgraph, arguments.pods as usize).await?);
     }
     if wanted(Part::Fleets) {
         scale = Some(scale::measure(&arguments.fleetgraph, &arguments.fleet).await?);
     }
-    Ok(Report { machine: machine::Machine::read()?, single, scale })
+    Ok(Report { machine: machine::Machine::read()?, single, access, scale })
 }

@@ -13,9 +13,9 @@ use crate::cluster::{APP, ID, Listed, Pods};
 use crate::figure::{Figure, Reference, Times};
 use crate::server::{self, Server};
 
-const LIST: &str = "{ pods { id name nodeName phase podIP startedAt } }";
+pub const LIST: &str = "{ pods { id name nodeName phase podIP startedAt } }";
 /// pod → owner → owner → node → services
-const RELATIONS: &str = "{ pods(limit: 1000) { name ownedBy { ... on ReplicaSet { name ownedBy { kind name } } } \
+pub const RELATIONS: &str = "{ pods(limit: 1000) { name ownedBy { ... on ReplicaSet { name ownedBy { kind name } } } \
     node { name } services { name } } }";
 
 /// How often fleetgraph is asked.
@@ -27,7 +27,7 @@ const WALKS: usize = 50;
 const SLOW_REFERENCES: usize = 5;
 const QUICK_REFERENCES: usize = 200;
 
-const PAGE: usize = 100;
+pub const PAGE: usize = 100;
 /// Pages as kubectl asks for them.
 const KUBECTL_PAGE: usize = 500;
 

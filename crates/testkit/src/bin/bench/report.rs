@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use crate::access::Access;
 use crate::bounds::Bound;
 use crate::figure::{Figure, Times};
 use crate::machine::Machine;
@@ -14,6 +15,7 @@ use crate::single::Single;
 pub struct Report {
     pub machine: Machine,
     pub single: Option<Single>,
+    pub access: Option<Access>,
     pub scale: Option<Scale>,
 }
 
@@ -25,8 +27,9 @@ pub fn progress(text: &str) -> Result<()> {
 impl Report {
     fn bounds(&self) -> Vec<Bound> {
         let single = self.single.as_ref().map_or_else(Vec::new, |single| single.bounds.clone());
+        let access = self.access.as_ref().map_or_else(Vec::new, |access| access.bounds.clone());
         let scale = self.scale.as_ref().map_or_else(Vec::new, Scale::bounds);
-        single.into_iter().chain(scale).collect()
+        single.into_iter().chain(access).chain(scale).collect()
     }
 
     pub fn holds(&self) -> bool {
@@ -37,6 +40,7 @@ impl Report {
         json!({
             "machine": self.machine.json(),
             "control_plane": self.single.as_ref().map(Single::json),
+            "access": self.access.as_ref().map(Access::json),
             "fleets": self.scale.as_ref().map(Scale::json),
             "bounds": self.bounds().iter().map(Bound::json).collect::<Vec<_>>(),
         })
@@ -47,6 +51,9 @@ impl Report {
         writeln!(out, "\n{}", self.machine)?;
         if let Some(single) = &self.single {
             single.print(&mut out)?;
+        }
+        if let Some(access) = &self.access {
+            access.print(&mut out)?;
         }
         if let Some(scale) = &self.scale {
             scale.print(&mut out)?;

@@ -26,6 +26,8 @@ pub struct Server {
     pub address: SocketAddr,
     metrics: SocketAddr,
     client: Client<HttpConnector, Full<Bytes>>,
+    /// Who asks, where nobody is named.
+    token: Option<String>,
     _dir: tempfile::TempDir,
 }
 
@@ -47,7 +49,13 @@ impl Server {
         let metrics = listening(&mut process, &log, "metrics").await?;
         let address = listening(&mut process, &log, "GraphQL").await?;
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Ok(Self { process, started, address, metrics, client, _dir: dir })
+        Ok(Self { process, started, address, metrics, client, token: None, _dir: dir })
+    }
+
+    /// Asks as the bearer of this token from now on.
+    pub fn by(mut self, token: String) -> Self {
+        self.token = Some(token);
+        self
     }
 
     pub fn pid(&self) -> u32 {
@@ -125,10 +133,18 @@ impl Server {
 
     /// Asks a question and reads the whole answer, unparsed.
     pub async fn ask(&self, query: &str) -> Result<Answer> {
-        let request = http::Request::post(format!("http://{}/graphql", self.address))
+        self.ask_by(self.token.as_deref(), query).await
+    }
+
+    /// The same as the bearer of a token, or as nobody.
+    pub async fn ask_by(&self, token: Option<&str>, query: &str) -> Result<Answer> {
+        let mut request = http::Request::post(format!("http://{}/graphql", self.address))
             .header(http::header::CONTENT_TYPE, "application/json")
-            .header(http::header::ACCEPT, "application/graphql-response+json")
-            .body(Full::from(json!({ "query": query }).to_string()))?;
+            .header(http::header::ACCEPT, "application/graphql-response+json");
+        if let Some(token) = token {
+            request = request.header(http::header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let request = request.body(Full::from(json!({ "query": query }).to_string()))?;
         let asked = Instant::now();
         let response = self.client.request(request).await.with_context(|| self.process.log_tail())?;
         Answer::read(asked, response).await.with_context(|| query.to_owned())
