@@ -58,6 +58,11 @@ impl Access {
         Scope::of(Arc::new(Asker::new(caller)))
     }
 
+    /// A cluster, whoever may know of it.
+    pub(crate) fn cluster(&self, id: &ClusterId) -> Option<Arc<Cluster>> {
+        self.judges.registry.cluster(&Scope::everything(), id.as_str())
+    }
+
     /// How callers are judged in a cluster, and why so; `None` if there is no such cluster.
     #[must_use]
     pub fn mode(&self, cluster: &ClusterId) -> Option<AccessMode> {

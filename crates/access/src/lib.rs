@@ -12,6 +12,7 @@ mod read;
 mod review;
 mod rules;
 mod settings;
+mod write;
 
 pub use access::Access;
 pub use mode::{AccessKind, AccessMode};

@@ -19,6 +19,7 @@ pub mod relation;
 pub mod scope;
 pub mod selector;
 pub mod time;
+pub mod write;
 
 pub use access_mode::{AccessKind, AccessMode};
 pub use error::{Error, ErrorCode};
@@ -35,3 +36,4 @@ pub use relation::{EdgeType, ReferenceRule, Relation};
 pub use scope::{Decider, Scope, Settled, Sight, Verb, View};
 pub use selector::{FieldSelector, LabelSelector};
 pub use time::Timestamp;
+pub use write::{Act, PatchFormat, Propagation, Write, Written};

@@ -9,11 +9,11 @@
 use std::path::Path;
 
 use cluster_registry::connection::{
-    AccessRule, Auth, ClusterSpec, ConnectError, DiscoverOptions, Discovery, TlsSpec, Token, discover,
+    self, AccessRule, Auth, ClusterSpec, ConnectError, DiscoverOptions, Discovery, TlsSpec, Token, discover,
 };
 use fleetgraph_core::ClusterId;
 
-use crate::config::{AccessMode, AuthMethod, ClusterConfig, Config, TlsConfig};
+use crate::config::{AccessMode, AuthMethod, ClusterConfig, Config, TlsConfig, WriteAs};
 use crate::connected::Configured;
 
 /// The same clusters, each with what the configuration says of it.
@@ -64,6 +64,10 @@ fn spec(cluster: &ClusterConfig) -> Result<ClusterSpec, fleetgraph_core::Error> 
             AccessMode::Auto => AccessRule::Auto,
             AccessMode::Rbac => AccessRule::Rbac,
             AccessMode::Reviews => AccessRule::Reviews,
+        },
+        write_as: match cluster.write_as {
+            WriteAs::Impersonation => connection::WriteAs::Impersonation,
+            WriteAs::Token => connection::WriteAs::Token,
         },
         tls: tls(&cluster.tls_config),
         proxy_url: text(&cluster.proxy_url),

@@ -11,11 +11,12 @@ use access::{
 use async_graphql::{Request, ServerError, parser::types::OperationType};
 use catalog::audit::{AuditQueue, AuditRecord, Outcome};
 use cluster_registry::Registry;
-use fleetgraph_core::{Error, ErrorCode, Identity, Principal, Scope, Timestamp};
+use fleetgraph_core::{Error, ErrorCode, Identity, Method, Principal, Scope, Timestamp};
 use futures::future::BoxFuture;
 use graphql::{Caller, Viewer, limits::Limits};
 use http_api::RequestContext;
 use opentelemetry::trace::TraceContextExt;
+use secrecy::SecretString;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::presented::presented;
@@ -127,12 +128,22 @@ impl http_api::Gate for Gate {
                 self.charge(&caller.principal, cost, request).map_err(|exceeded| vec![limited(&exceeded)])?;
         }
         Ok(request.data(Viewer::new(self.registry.clone(), scope)).data(Caller {
+            bearer: bearer(context),
             identity: context.caller.clone(),
             address: context.peer.map(address),
             request_id: context.request_id.to_string(),
             trace_id: trace_id(),
         }))
     }
+}
+
+/// The token that a caller was identified by, if clusters can know it: fleetgraph's own are nobody else's business.
+fn bearer(context: &RequestContext) -> Option<Arc<SecretString>> {
+    let method = context.caller.as_ref()?.method;
+    if !matches!(method, Method::Oidc | Method::TokenReview) {
+        return None;
+    }
+    presented(context).ok()?.bearer.map(Arc::new)
 }
 
 /// What a caller is told, who is not told why.

@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use catalog::audit::AuditQueue;
 use cluster_registry::Registry;
 use fleetgraph_core::{Kind, Scope};
-use graphql::{Desk, SchemaSettings, limits::Limits};
+use graphql::{Desk, SchemaSettings, Writes, limits::Limits};
 use http_api::{Documents, Parts, Shutdown, Tls, TlsConfig};
 use kinds::{
     ClusterRole, ClusterRoleBinding, Namespace, Role, RoleBinding,
@@ -29,6 +29,7 @@ use crate::{
     reload::Reloader,
     remembered,
     telemetry::{Telemetry, serve_metrics},
+    writer::Writer,
 };
 
 /// What the end may take besides the HTTP server's own drain: the watches, and the last telemetry.
@@ -92,8 +93,15 @@ async fn serve(
         default_namespace: config.default_namespace.clone(),
         max_page_size: config.max_page_size,
     };
-    let desk =
-        Desk { catalog: catalog.clone(), audit: audit.clone(), connections: Arc::new(connected.clone()) };
+    let callers = callers(config, &registry, tokens)?;
+    let writes = match &callers {
+        Callers::Known { access, .. } if config.enable_mutations => {
+            Some(Arc::new(Writer(Arc::clone(access))) as Arc<dyn Writes>)
+        }
+        _ => None,
+    };
+    let connections = Arc::new(connected.clone());
+    let desk = Desk { catalog: catalog.clone(), audit: audit.clone(), connections, writes };
     let schema = graphql::schema(settings, Some(desk));
     let limits =
         Limits::new(config.limits.clone(), &schema.sdl()).context("the schema can't be read back")?;
@@ -102,7 +110,7 @@ async fn serve(
         gate: Arc::new(Gate {
             limits,
             registry: registry.clone(),
-            callers: callers(config, &registry, tokens)?,
+            callers,
             audit,
             quotas: Quotas::new(&config.quotas),
             exempt_groups: config.http.trusted_documents.exempt_groups.clone(),

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use async_graphql::Context;
 use fleetgraph_core::{Error, ErrorCode, Identity, Principal};
 use kinds::ErrorExt;
+use secrecy::SecretString;
 
 /// The caller of a request, for its resolvers; in the request's data.
 #[derive(Debug, Clone, Default)]
 pub struct Caller {
     /// Nobody in particular, where callers aren't asked who they are.
     pub identity: Option<Arc<Identity>>,
+    /// The token that the caller came with, if it was one, for clusters that are told who asks by it.
+    pub bearer: Option<Arc<SecretString>>,
     /// Of the connection, which may be a proxy's.
     pub address: Option<String>,
     pub request_id: String,

@@ -33,6 +33,7 @@ pub use self::config::{
     AdminsConfig, AuthenticationConfig, ClientCertificateConfig, OidcConfig, SigningAlgorithm, SystemNames,
     TenantConfig, TokenReviewConfig, TrustedProxyConfig,
 };
+pub(crate) use self::names::AUTHENTICATED;
 
 /// What a request says of its caller, none of it believed yet, except that the connection's certificate was checked.
 #[derive(Debug, Clone, Default)]

@@ -11,7 +11,7 @@ use fleetgraph_core::{Bounds, Principal};
 
 use super::config::{AuthenticationConfig, SystemNames};
 
-pub(super) const AUTHENTICATED: &str = "system:authenticated";
+pub(crate) const AUTHENTICATED: &str = "system:authenticated";
 const SYSTEM: &str = "system:";
 const SERVICE_ACCOUNT: &str = "system:serviceaccount:";
 const SERVICE_ACCOUNTS: &str = "system:serviceaccounts";

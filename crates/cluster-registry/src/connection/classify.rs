@@ -136,7 +136,7 @@ fn classify_status(status: &Status) -> ClusterError {
 }
 
 /// The server's own sentence, short enough for a log line. When it wasn't a `Status`, kube puts the whole body there.
-fn said(status: &Status) -> String {
+pub(super) fn said(status: &Status) -> String {
     const LONGEST: usize = 300;
     let text = status.message.trim();
     if text.is_empty() {

@@ -86,6 +86,11 @@ pub enum CallError {
     TimedOut { cluster: String, after: Duration },
     #[error("cluster {cluster} answered with {what} instead of Kubernetes' API; {hint}")]
     NotKubernetes { cluster: String, what: String, hint: &'static str },
+    #[error(
+        "changes can't be sent to the cluster in the caller's name: fleetgraph's own credentials for it act in somebody's \
+         name already (`as` in its kubeconfig), or its `write_as` is another"
+    )]
+    NotInAnothersName,
     #[error("cluster {cluster} sent more than the allowed {limit} bytes in one answer; it was cut off")]
     TooLarge { cluster: String, limit: u64 },
 }
@@ -97,6 +102,7 @@ impl CallError {
             Self::Unavailable { .. } => ErrorCode::ClusterUnavailable,
             Self::Throttled { .. } => ErrorCode::ClusterRateLimited,
             Self::TimedOut { .. } => ErrorCode::ClusterTimeout,
+            Self::NotInAnothersName => ErrorCode::ClusterConfig,
             Self::NotKubernetes { .. } | Self::TooLarge { .. } => ErrorCode::ClusterProtocol,
         }
     }

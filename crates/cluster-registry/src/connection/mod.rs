@@ -12,6 +12,7 @@
 //! so a cluster that is down has a connection too, whose calls fail at once and say why, and which comes back by
 //! itself.
 
+mod actor;
 mod answer;
 mod classify;
 mod discover;
@@ -23,6 +24,7 @@ mod lane;
 mod lanes;
 mod limiter;
 mod metrics;
+mod refusal;
 mod reload;
 mod request;
 mod resolve;
@@ -41,9 +43,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
 pub use self::{
+    actor::{Actor, Unspeakable, WriteAs},
     classify::{Classify, ClusterError, classify, classify_watch, is_ahead},
     discover::{DiscoverOptions, Discovery, discover},
     error::{CallError, ConnectError},
+    refusal::refusal,
     spec::{AccessRule, Auth, ClusterSpec, DEFAULT_TENANT, TlsSpec, Token, Tuning},
 };
 pub(crate) use self::{
@@ -99,7 +103,7 @@ impl Connection {
         let Attempt { files, outcome } = reload::attempt(spec.clone(), None).await;
         let problem = Arc::new(ArcSwapOption::empty());
         let shared = Arc::new(Shared::new(spec, outcome?));
-        let client = kube::Client::new(ClusterService(shared.clone()), "default");
+        let client = kube::Client::new(ClusterService { shared: shared.clone(), actor: None }, "default");
         let (health, publisher) = Health::new();
         let reloader =
             Reloader { shared: shared.clone(), files, problem: problem.clone(), built: Instant::now() };
@@ -139,6 +143,14 @@ impl Connection {
     #[must_use]
     pub fn client(&self) -> kube::Client {
         self.0.client.clone()
+    }
+
+    /// A client for what is sent in a caller's name. How the cluster is told of it must be as its
+    /// [`write_as`](ClusterSpec::write_as) says.
+    #[must_use]
+    pub fn client_as(&self, actor: Actor) -> kube::Client {
+        let service = ClusterService { shared: self.0.shared.clone(), actor: Some(actor) };
+        kube::Client::new(service, "default")
     }
 
     #[must_use]

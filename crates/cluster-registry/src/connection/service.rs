@@ -30,7 +30,7 @@ use tower::{BoxError, Service};
 use tracing::{Instrument, field};
 
 use super::{
-    ClusterSpec,
+    Actor, ClusterSpec,
     answer::{Answer, Bounds},
     classify::classify_call,
     error::CallError,
@@ -100,7 +100,12 @@ impl Shared {
         Err(CallError::Unavailable { cluster: self.cluster(), reason })
     }
 
-    async fn run(&self, mut request: Request<Body>, about: &About) -> Result<Response<AnswerBody>, BoxError> {
+    async fn run(
+        &self,
+        mut request: Request<Body>,
+        actor: Option<&Actor>,
+        about: &About,
+    ) -> Result<Response<AnswerBody>, BoxError> {
         let mut patience = self.spec.timeout;
         if request.extensions_mut().remove::<Probe>().is_some() {
             patience = patience.min(PROBE_PATIENCE);
@@ -109,13 +114,20 @@ impl Shared {
         }
         let transport = self.transport.load_full();
         let deadline = Instant::now() + patience;
-        let Ok(sent) = tokio::time::timeout_at(deadline, transport.send(request)).await else {
+        let Ok(sent) = tokio::time::timeout_at(deadline, transport.send(request, actor)).await else {
             let late = self.late(patience);
             self.breaker.record_failure(&late.to_string());
             return Err(late.into());
         };
         match sent {
-            Ok(response) => self.judge(response, about, deadline, patience),
+            Ok(response) => {
+                // Another's token says nothing of ours.
+                let ours = actor.is_none_or(|actor| !actor.is_itself());
+                if response.status() == StatusCode::UNAUTHORIZED && ours {
+                    self.refuse(true);
+                }
+                self.judge(response, about, deadline, patience)
+            }
             Err(error) => {
                 self.failed(&error);
                 Err(error)
@@ -160,9 +172,6 @@ impl Shared {
             self.breaker.record_failure(&format!("HTTP {status}"));
         } else {
             self.breaker.record_success();
-        }
-        if status == StatusCode::UNAUTHORIZED {
-            self.refuse(true);
         }
         if let Some((what, hint)) = foreign(&response) {
             return Err(CallError::NotKubernetes { cluster: self.cluster(), what, hint }.into());
@@ -239,7 +248,11 @@ fn too_many_requests<B>(response: &Response<B>) -> Response<AnswerBody> {
 
 /// What a `kube::Client` is made of.
 #[derive(Clone)]
-pub(super) struct ClusterService(pub(super) Arc<Shared>);
+pub(super) struct ClusterService {
+    pub(super) shared: Arc<Shared>,
+    /// In whose name, if not in fleetgraph's own.
+    pub(super) actor: Option<Actor>,
+}
 
 impl Service<Request<Body>> for ClusterService {
     type Response = Response<AnswerBody>;
@@ -251,7 +264,7 @@ impl Service<Request<Body>> for ClusterService {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let shared = self.0.clone();
+        let Self { shared, actor } = self.clone();
         let about = About::of(&request);
         let span = tracing::info_span!(
             "kubernetes.request",
@@ -264,7 +277,7 @@ impl Service<Request<Body>> for ClusterService {
         );
         let work = async move {
             let start = Instant::now();
-            let result = shared.run(request, &about).await;
+            let result = shared.run(request, actor.as_ref(), &about).await;
             let span = tracing::Span::current();
             let code = match &result {
                 Ok(response) => {

@@ -9,7 +9,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use fleetgraph_core::ClusterId;
 use secrecy::SecretString;
 
-use super::guard::Guard;
+use super::{actor::WriteAs, guard::Guard};
 use crate::breaker::BreakerSettings;
 
 /// Where Kubernetes mounts the token of a pod's service account.
@@ -33,6 +33,8 @@ pub struct ClusterSpec {
     pub tenant: Arc<str>,
     /// How it is found out what callers may see in it.
     pub access: AccessRule,
+    /// How it is told who changes something in it.
+    pub write_as: WriteAs,
     pub auth: Auth,
     /// For `Auth::Kubeconfig` and `Auth::InCluster`, what is set here goes before what is found there.
     pub tls: TlsSpec,
@@ -62,6 +64,7 @@ impl ClusterSpec {
             region: None,
             tenant: Arc::from(DEFAULT_TENANT),
             access: AccessRule::default(),
+            write_as: WriteAs::default(),
             auth,
             tls: TlsSpec::default(),
             proxy_url: None,

@@ -6,6 +6,8 @@
 //!
 //! A new generation takes over the parts of the old one that did not change: a new token keeps the connections,
 //! a new certificate authority keeps the state of an OpenID Connect refresh.
+//!
+//! Where callers' own tokens are passed on, there is a second way without credentials, for those alone.
 
 use std::{
     collections::hash_map::DefaultHasher,
@@ -32,14 +34,14 @@ use hyper_util::{
 };
 use kube::{
     client::{AuthError, Body, ConfigExt, middleware::AuthLayer, oidc_errors},
-    config::Config,
+    config::{AuthInfo, Config},
 };
 use rustls::pki_types::ServerName;
 use secrecy::ExposeSecret;
 use tower::{BoxError, Layer, Service, ServiceExt, timeout::Timeout, util::BoxCloneSyncService};
 
 use super::{
-    ConnectError,
+    Actor, CallError, ConnectError, WriteAs,
     guard::Guarded,
     lane::{Failures, NoHttp2, Pool, Protocol},
     lanes::{Lanes, Stream},
@@ -64,7 +66,18 @@ pub(super) struct Transport {
     lanes_key: u64,
     auth: Arc<Option<AuthLayer>>,
     auth_key: u64,
+    /// The way for callers' own tokens, where they are passed on.
+    bare: Option<Bare>,
+    /// Whether the credentials themselves are somebody's in another's name, whom nobody can be put in the place of.
+    impersonates: bool,
     pub(super) plugin: bool,
+}
+
+/// A way without any credentials.
+struct Bare {
+    sender: Sender,
+    lanes: Lanes,
+    lanes_key: u64,
 }
 
 impl Transport {
@@ -94,14 +107,47 @@ impl Transport {
             Some(auth) => Sender::new(auth.layer(plain)),
             None => Sender::new(plain),
         };
-        Ok(Self { sender, lanes, lanes_key, auth, auth_key, plugin: plugin.is_some() })
+        let of_old = old.and_then(|old| old.bare.as_ref());
+        let bare = match spec.write_as {
+            WriteAs::Impersonation => None,
+            WriteAs::Token => Some(Bare::build(config, spec, of_old)?),
+        };
+        let impersonates =
+            config.auth_info.impersonate.is_some() || config.auth_info.impersonate_groups.is_some();
+        Ok(Self { sender, lanes, lanes_key, auth, auth_key, bare, impersonates, plugin: plugin.is_some() })
     }
 
+    /// Sends a request by fleetgraph's credentials, in its own name or an actor's, or without them.
     pub(super) async fn send(
         &self,
-        request: Request<Body>,
+        mut request: Request<Body>,
+        actor: Option<&Actor>,
     ) -> Result<Response<(Stream, Incoming)>, BoxError> {
-        self.sender.clone().oneshot(request).await
+        let sender = match (actor, &self.bare) {
+            (Some(actor), Some(bare)) if actor.is_itself() => &bare.sender,
+            (Some(actor), _) if actor.is_itself() || self.impersonates => {
+                return Err(CallError::NotInAnothersName.into());
+            }
+            _ => &self.sender,
+        };
+        if let Some(actor) = actor {
+            actor.sign(request.headers_mut());
+        }
+        sender.clone().oneshot(request).await
+    }
+}
+
+impl Bare {
+    fn build(config: &Config, spec: &ClusterSpec, old: Option<&Self>) -> Result<Self, ConnectError> {
+        let mut config = config.clone();
+        config.auth_info = AuthInfo::default();
+        let lanes_key = lanes_key(&config);
+        let lanes = match old.filter(|old| old.lanes_key == lanes_key) {
+            Some(old) => old.lanes.clone(),
+            None => lanes(&config, spec)?,
+        };
+        let sender = Sender::new(config.base_uri_layer().layer(lanes.clone()));
+        Ok(Self { sender, lanes, lanes_key })
     }
 }
 

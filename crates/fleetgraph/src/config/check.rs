@@ -120,6 +120,12 @@ impl<'a> Check<'a> {
         if config.connections.allowed_ports.contains(&0) {
             self.refuse("connections.allowed_ports", "0 is no port that a server listens on");
         }
+        if config.enable_mutations && !config.asks_callers() {
+            self.refuse(
+                "enable_mutations",
+                "needs to know in whose name: configure `authentication`, or a `catalog` that is kept",
+            );
+        }
         if !config.asks_callers() {
             for (key, address) in [("listen", config.listen), ("metrics_listen", config.metrics_listen)] {
                 if let Err(message) = loopback_only(address) {

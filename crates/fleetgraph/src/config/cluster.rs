@@ -37,6 +37,16 @@ choice! {
     }
 }
 
+choice! {
+    /// How a cluster is told who changes something in it.
+    pub enum WriteAs {
+        /// fleetgraph's own account says for whom it asks, which it needs the right to `impersonate` for.
+        Impersonation = "impersonation",
+        /// By the token that the caller came with. The cluster has to accept it, and to call the caller by the same name.
+        Token = "token",
+    }
+}
+
 settings! {
     /// One cluster of the fleet.
     pub struct ClusterConfig {
@@ -53,6 +63,8 @@ settings! {
         tenant: String = "default".to_owned(),
         /// How it is found out what callers may see in it: `auto`, `rbac` or `reviews`.
         access_mode: AccessMode = AccessMode::default(),
+        /// How it is told who changes something in it, with `enable_mutations`: `impersonation`, or the caller's own `token`.
+        write_as: WriteAs = WriteAs::default(),
         /// How to authenticate: `kubeconfig`, `in_cluster`, `service_account`, `token`, `oidc` or `certificate`.
         auth_method: AuthMethod = AuthMethod::default(),
         /// Kubeconfig file, for `kubeconfig`. Empty: the files of KUBECONFIG, or `~/.kube/config`.

@@ -31,7 +31,7 @@ use access::{authn::AuthenticationConfig, quota::QuotaConfig};
 
 pub use self::{
     catalog::CatalogConfig,
-    cluster::{AccessMode, AuthMethod, ClusterConfig, OidcConfig, TlsConfig},
+    cluster::{AccessMode, AuthMethod, ClusterConfig, OidcConfig, TlsConfig, WriteAs},
     connections::ConnectionsConfig,
     custom::{CustomResourceConfig, CustomResourceReferenceConfig, SecretDetail},
     problem::{Mark, Problem, Problems},
@@ -81,6 +81,9 @@ settings::settings! {
         catalog: CatalogConfig = CatalogConfig::default(),
         /// Clusters that administrators connect at run time. The configuration's own clusters are not bound by this.
         connections: ConnectionsConfig = ConnectionsConfig::default(),
+        /// Whether callers may change objects of clusters (`patchResource`, `deleteResource`): as themselves, by their own
+        /// rights there, and on record. fleetgraph's own account changes nothing.
+        enable_mutations: bool = false,
         /// How old fleetgraph's copies of a cluster's roles and bindings may be while the cluster can't be heard. Until then
         /// callers see its objects as they last were; from then on nothing of it, since what was revoked meanwhile can't
         /// be known.

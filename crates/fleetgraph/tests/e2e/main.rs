@@ -25,3 +25,4 @@ mod selectors;
 mod server;
 mod standards;
 mod tokens;
+mod writes;

@@ -1,10 +1,11 @@
 //! Nothing is changed that isn't on record: the intent first, then what came of it.
 
 use async_graphql::Context;
-use catalog::audit::{AuditRecord, Outcome};
-use fleetgraph_core::{Error, Timestamp};
+use catalog::audit::{AuditQueue, AuditRecord, Outcome};
+use fleetgraph_core::{Error, ErrorCode, Timestamp};
 use kinds::ErrorExt;
 use serde_json::Value;
+use tracing::Instrument;
 
 use super::{Desk, told};
 use crate::caller::Caller;
@@ -22,16 +23,35 @@ pub(crate) struct Action {
 }
 
 /// Does something and records it. What can't be recorded beforehand isn't done; what can't be recorded afterwards was
-/// done, and the trail has the intent.
-pub(crate) async fn audited<T>(
+/// done, and the trail has the intent. What was begun comes to its end and on record, though the caller hangs up or the
+/// request runs out of time.
+pub(crate) async fn audited<T: Send + 'static>(
     ctx: &Context<'_>,
     action: Action,
-    work: impl Future<Output = Result<T, Error>>,
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> async_graphql::Result<T> {
     let (caller, _) = Caller::identified(ctx)?;
-    let desk = ctx.data::<Desk>()?;
+    let caller = caller.clone();
+    let trail = ctx.data::<Desk>()?.audit.clone();
+    let done = tokio::spawn(recorded(trail, caller, action, work).in_current_span()).await;
+    done.unwrap_or_else(|error| {
+        tracing::error!(%error, "a change ended before its time");
+        Err(Error::new(
+            ErrorCode::Internal,
+            "the change ended before its time; the log has more under this requestId",
+        ))
+    })
+    .graphql()
+}
+
+async fn recorded<T>(
+    trail: AuditQueue,
+    caller: Caller,
+    action: Action,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
     let write = async |outcome, code: Option<&Error>| {
-        let record = record(caller, &action, outcome, code);
+        let record = record(&caller, &action, outcome, code);
         tracing::info!(
             target: "audit",
             user = record.user,
@@ -44,9 +64,9 @@ pub(crate) async fn audited<T>(
             request_id = record.request_id,
             "audit"
         );
-        desk.audit.append(record).await
+        trail.append(record).await
     };
-    write(Outcome::Intent, None).await.map_err(told).graphql()?;
+    write(Outcome::Intent, None).await.map_err(told)?;
     let result = work.await;
     let written = match &result {
         Ok(_) => write(Outcome::Success, None).await,
@@ -55,7 +75,7 @@ pub(crate) async fn audited<T>(
     if let Err(error) = written {
         tracing::error!(%error, action = action.name, "the result is missing from the audit trail");
     }
-    result.graphql()
+    result
 }
 
 fn record(caller: &Caller, action: &Action, outcome: Outcome, error: Option<&Error>) -> AuditRecord {

@@ -78,7 +78,7 @@ impl ClusterMutation {
         input: ConnectClusterInput,
     ) -> async_graphql::Result<ClusterObject> {
         let (_, admin) = Caller::writer(ctx)?;
-        let connections = &ctx.data::<Desk>()?.connections;
+        let connections = Arc::clone(&ctx.data::<Desk>()?.connections);
         let new = input.checked(admin).graphql()?;
         connections.may_connect(&new.id, &new.tenant, admin).graphql()?;
         let action = Action {
@@ -93,7 +93,9 @@ impl ClusterMutation {
             }),
             ..Action::default()
         };
-        audited(ctx, action, connections.connect(new, admin)).await.map(ClusterObject::new)
+        let admin = admin.clone();
+        let work = async move { connections.connect(new, &admin).await };
+        audited(ctx, action, work).await.map(ClusterObject::new)
     }
 
     /// Forgets a cluster that was connected, with its credentials: it is gone from every answer, everywhere within
@@ -104,7 +106,7 @@ impl ClusterMutation {
         id: ID,
     ) -> async_graphql::Result<DisconnectedCluster> {
         let (_, admin) = Caller::writer(ctx)?;
-        let connections = &ctx.data::<Desk>()?.connections;
+        let connections = Arc::clone(&ctx.data::<Desk>()?.connections);
         let id = known(&id).graphql()?;
         let tenant = connections.tenant(&id, admin).await.graphql()?;
         let action = Action {
@@ -113,8 +115,9 @@ impl ClusterMutation {
             cluster: Some(id.to_string()),
             ..Action::default()
         };
-        audited(ctx, action, connections.disconnect(&id, admin)).await?;
-        Ok(DisconnectedCluster { id: ID(id.to_string()) })
+        let (admin, gone) = (admin.clone(), ID(id.to_string()));
+        audited(ctx, action, async move { connections.disconnect(&id, &admin).await }).await?;
+        Ok(DisconnectedCluster { id: gone })
     }
 
     /// Closes a cluster that was connected and opens it again: with the stored credentials, or with others, which are
@@ -128,7 +131,7 @@ impl ClusterMutation {
         >,
     ) -> async_graphql::Result<ClusterObject> {
         let (_, admin) = Caller::writer(ctx)?;
-        let connections = &ctx.data::<Desk>()?.connections;
+        let connections = Arc::clone(&ctx.data::<Desk>()?.connections);
         let id = known(&id).graphql()?;
         let given = credentials.map(ClusterCredentialsInput::given).transpose().graphql()?;
         let tenant = connections.tenant(&id, admin).await.graphql()?;
@@ -139,7 +142,9 @@ impl ClusterMutation {
             details: json!({ "by": given.as_ref().map_or("stored credentials", Given::kind) }),
             ..Action::default()
         };
-        audited(ctx, action, connections.reconnect(&id, given, admin)).await.map(ClusterObject::new)
+        let admin = admin.clone();
+        let work = async move { connections.reconnect(&id, given, &admin).await };
+        audited(ctx, action, work).await.map(ClusterObject::new)
     }
 }
 

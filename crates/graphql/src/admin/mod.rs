@@ -1,8 +1,10 @@
-//! Fields about fleetgraph itself: who the caller is, API tokens, clusters that come and go, and the audit trail.
+//! Fields about fleetgraph itself: who the caller is, API tokens, clusters that come and go, and the audit trail; and what
+//! callers change, which goes on that trail.
 
 mod audit_log;
 mod audited;
 mod clusters;
+mod objects;
 mod tokens;
 mod viewer;
 
@@ -13,6 +15,7 @@ use catalog::{Catalog, CatalogError, audit::AuditQueue};
 use fleetgraph_core::{Error, ErrorCode};
 
 pub use clusters::{Connections, Given, NewConnection};
+pub use objects::Writes;
 
 pub(crate) use audited::{Action, audited};
 
@@ -22,13 +25,15 @@ pub struct Desk {
     pub catalog: Catalog,
     pub audit: AuditQueue,
     pub connections: Arc<dyn Connections>,
+    /// Where objects of clusters may be changed.
+    pub writes: Option<Arc<dyn Writes>>,
 }
 
 #[derive(MergedObject, Default)]
 pub struct AdminQuery(viewer::ViewerQuery, tokens::TokenQuery, audit_log::AuditQuery);
 
 #[derive(MergedObject, Default)]
-pub struct Mutation(tokens::TokenMutation, clusters::ClusterMutation);
+pub struct Mutation(tokens::TokenMutation, clusters::ClusterMutation, objects::ObjectMutation);
 
 /// What a caller is told of a fault of the catalog.
 #[must_use]

@@ -70,8 +70,9 @@ impl TokenMutation {
             }),
             ..Action::default()
         };
-        let catalog = &ctx.data::<Desk>()?.catalog;
-        let issued = audited(ctx, action, async { catalog.issue_token(new).await.map_err(told) }).await?;
+        let catalog = ctx.data::<Desk>()?.catalog.clone();
+        let issued =
+            audited(ctx, action, async move { catalog.issue_token(new).await.map_err(told) }).await?;
         Ok(CreatedApiToken {
             token: ApiToken::from(&issued.token),
             secret: issued.plain.expose_secret().to_owned(),
@@ -82,7 +83,7 @@ impl TokenMutation {
     /// tokens of their own tenants.
     async fn revoke_api_token(&self, ctx: &Context<'_>, id: ID) -> async_graphql::Result<ApiToken> {
         let (_, admin) = Caller::writer(ctx)?;
-        let catalog = &ctx.data::<Desk>()?.catalog;
+        let catalog = ctx.data::<Desk>()?.catalog.clone();
         let id = TokenId::from(id.as_str());
         let found = catalog.token(&id).await.map_err(told).graphql()?;
         let Some(token) = found.filter(|token| is_of(token, admin)) else {
@@ -94,7 +95,8 @@ impl TokenMutation {
             object: Some(format!("ApiToken {id}")),
             ..Action::default()
         };
-        let work = async { catalog.revoke_token(&id, &admin.user).await.map_err(told) };
+        let by = Arc::clone(&admin.user);
+        let work = async move { catalog.revoke_token(&id, &by).await.map_err(told) };
         audited(ctx, action, work).await.map(|token| ApiToken::from(&token))
     }
 }

@@ -1,0 +1,192 @@
+//! Changes of objects: sent to their cluster as the caller, and on record before and after.
+
+use std::fmt;
+
+use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use cluster_registry::unknown_cluster;
+use fleetgraph_core::{Act, Error, ErrorCode, Identity, PatchFormat, Propagation, Write, Written};
+use futures::future::BoxFuture;
+use kinds::{ErrorExt, Json, Viewer, graph::ResourceId};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use super::{Action, Desk, audited};
+use crate::{caller::Caller, graph::OfKind};
+
+/// Who sends changes to the clusters, as the caller.
+pub trait Writes: fmt::Debug + Send + Sync {
+    fn write<'a>(
+        &'a self,
+        write: &'a Write,
+        by: &'a Identity,
+        bearer: Option<&'a SecretString>,
+    ) -> BoxFuture<'a, Result<Written, Error>>;
+}
+
+#[derive(Default)]
+pub struct ObjectMutation;
+
+#[Object]
+impl ObjectMutation {
+    /// Changes an object in its cluster, as the caller, by whose rights there it is made or refused. Only where
+    /// `enable_mutations` is set. What the change does is seen by subscriptions and queries once the cluster's watch tells.
+    async fn patch_resource(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "As the nodes of a graph give it: `deployments.apps/prod:shop:cart`.")] id: ID,
+        #[graphql(
+            desc = "With `metadata.resourceVersion`, only that version is changed. Fields that the kind doesn't have are an error."
+        )]
+        patch: Json,
+        #[graphql(name = "type", default_with = "PatchType::Merge")] format: PatchType,
+        #[graphql(default, desc = "Whether the cluster only checks it.")] dry_run: bool,
+    ) -> async_graphql::Result<ChangedResource> {
+        let act = Act::Patch { format: format.into(), body: patch.0.to_string() };
+        write(ctx, "patchResource", &id, act, dry_run, json!({ "type": format.word() })).await
+    }
+
+    /// Deletes an object in its cluster, as the caller, by whose rights there it is done or refused. Only where
+    /// `enable_mutations` is set. The object is gone from answers once the cluster's watch tells.
+    #[expect(clippy::too_many_arguments, reason = "one argument for each choice")]
+    async fn delete_resource(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "As the nodes of a graph give it: `pods/prod:shop:cart-1`.")] id: ID,
+        #[graphql(default_with = "DeletePropagation::Background")] propagation: DeletePropagation,
+        #[graphql(desc = "How long it may take to end; as the object says, if missing.")]
+        grace_period_seconds: Option<u32>,
+        #[graphql(desc = "Only the object with this uid, not another one that has its name.")] uid: Option<
+            String,
+        >,
+        #[graphql(desc = "Only this version of it.")] resource_version: Option<String>,
+        #[graphql(default, desc = "Whether the cluster only checks it.")] dry_run: bool,
+    ) -> async_graphql::Result<ChangedResource> {
+        let act = Act::Delete {
+            propagation: propagation.into(),
+            grace_seconds: grace_period_seconds,
+            uid,
+            resource_version,
+        };
+        write(ctx, "deleteResource", &id, act, dry_run, json!({ "propagation": propagation.word() })).await
+    }
+}
+
+/// What of the change is on record says nothing of the values in it.
+async fn write(
+    ctx: &Context<'_>,
+    name: &'static str,
+    id: &ID,
+    act: Act,
+    dry_run: bool,
+    mut details: Value,
+) -> async_graphql::Result<ChangedResource> {
+    let (caller, _) = Caller::identified(ctx)?;
+    let writes = ctx.data::<Desk>()?.writes.clone().ok_or_else(off).graphql()?;
+    let ResourceId { resource, object } = id.parse::<ResourceId>().graphql()?;
+    let viewer = Viewer::of(ctx)?;
+    let kind =
+        *OfKind::find(&viewer.registry.read_any(&viewer.scope), object.cluster.as_str(), &resource)?.kind;
+    let cluster = viewer.registry.cluster(&viewer.scope, object.cluster.as_str());
+    let cluster = cluster.ok_or_else(|| unknown_cluster(object.cluster.as_str())).graphql()?;
+    let id = ResourceId { resource: kind.resource().into_owned(), object: object.clone() };
+    details["dryRun"] = dry_run.into();
+    let action = Action {
+        name,
+        tenant: Some(cluster.spec().tenant.to_string()),
+        cluster: Some(object.cluster.to_string()),
+        object: Some(id.to_string()),
+        details,
+    };
+    let namespace = object.namespace.to_string();
+    let write =
+        Write { cluster: object.cluster, kind, namespace, name: object.name.to_string(), act, dry_run };
+    let (by, bearer) = (caller.identity.clone(), caller.bearer.clone());
+    let work = async move {
+        let by = by.ok_or_else(|| Error::new(ErrorCode::Unauthenticated, "nobody is calling"))?;
+        writes.write(&write, &by, bearer.as_deref()).await
+    };
+    let Written { uid, resource_version, generation } = audited(ctx, action, work).await?;
+    Ok(ChangedResource { id: ID(id.to_string()), uid, resource_version, generation, dry_run })
+}
+
+fn off() -> Error {
+    Error::new(
+        ErrorCode::NotConfigured,
+        "objects of clusters can't be changed here; `enable_mutations: true` in the configuration allows it",
+    )
+}
+
+/// How a patch is written.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PatchType {
+    /// RFC 7386: what is null is removed, lists are replaced.
+    Merge,
+    /// As `kubectl apply` on built-in kinds: lists of containers, ports and the like are merged by their keys.
+    StrategicMerge,
+    /// RFC 6902: a list of operations.
+    Json,
+}
+
+/// What becomes of the objects that the deleted one owns.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeletePropagation {
+    /// They are deleted afterwards.
+    Background,
+    /// They are deleted first.
+    Foreground,
+    /// They stay, without an owner.
+    Orphan,
+}
+
+impl PatchType {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Merge => "MERGE",
+            Self::StrategicMerge => "STRATEGIC_MERGE",
+            Self::Json => "JSON",
+        }
+    }
+}
+
+impl DeletePropagation {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Background => "BACKGROUND",
+            Self::Foreground => "FOREGROUND",
+            Self::Orphan => "ORPHAN",
+        }
+    }
+}
+
+impl From<PatchType> for PatchFormat {
+    fn from(format: PatchType) -> Self {
+        match format {
+            PatchType::Merge => Self::Merge,
+            PatchType::StrategicMerge => Self::StrategicMerge,
+            PatchType::Json => Self::Json,
+        }
+    }
+}
+
+impl From<DeletePropagation> for Propagation {
+    fn from(propagation: DeletePropagation) -> Self {
+        match propagation {
+            DeletePropagation::Background => Self::Background,
+            DeletePropagation::Foreground => Self::Foreground,
+            DeletePropagation::Orphan => Self::Orphan,
+        }
+    }
+}
+
+/// An object that was changed or deleted, as its cluster answered.
+#[derive(SimpleObject)]
+pub struct ChangedResource {
+    /// As the nodes of a graph give it: `deployments.apps/prod:shop:cart`.
+    id: ID,
+    uid: String,
+    /// Of the changed object; of a deleted one, its last, or empty.
+    resource_version: String,
+    generation: Option<i64>,
+    /// Whether nothing was changed.
+    dry_run: bool,
+}
