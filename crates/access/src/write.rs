@@ -27,6 +27,7 @@ use crate::bounds::{has, has_cluster};
 
 /// Of whom the API server says that a field was theirs.
 const MANAGER: &str = "fleetgraph";
+const JSON: &str = "application/json";
 /// Nothing but the object's metadata comes back, so that nothing else can be told.
 const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 const WHO: &str = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
@@ -109,7 +110,7 @@ impl Permit<'_> {
     /// Asks the cluster who is asking.
     async fn known_as_the_caller(&self, connection: &Connection) -> Result<(), Error> {
         let review = json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview" });
-        let request = json_request(Request::post(WHO), "application/json", review.to_string())?;
+        let request = json_request(Request::post(WHO), JSON, JSON, review.to_string())?;
         let client = connection.client_as(self.actor.clone());
         let answer: Review =
             client.request(request).await.map_err(|error| self.unknown(refusal(&error, true)))?;
@@ -198,7 +199,7 @@ fn request(write: &Write) -> Result<Request<Vec<u8>>, Error> {
             };
             let dry = if write.dry_run { "&dryRun=All" } else { "" };
             let uri = format!("{path}?fieldManager={MANAGER}&fieldValidation=Strict{dry}");
-            json_request(Request::patch(uri), format, body.clone())
+            json_request(Request::patch(uri), format, METADATA, body.clone())
         }
         Act::Delete { propagation, grace_seconds, uid, resource_version } => {
             let mut preconditions = Map::new();
@@ -221,7 +222,7 @@ fn request(write: &Write) -> Result<Request<Vec<u8>>, Error> {
             if write.dry_run {
                 options["dryRun"] = json!(["All"]);
             }
-            json_request(Request::delete(path), "application/json", options.to_string())
+            json_request(Request::delete(path), JSON, METADATA, options.to_string())
         }
     }
 }
@@ -229,11 +230,12 @@ fn request(write: &Write) -> Result<Request<Vec<u8>>, Error> {
 fn json_request(
     builder: http::request::Builder,
     content_type: &str,
+    accept: &str,
     body: String,
 ) -> Result<Request<Vec<u8>>, Error> {
     let request = builder
         .header(header::CONTENT_TYPE, content_type)
-        .header(header::ACCEPT, METADATA)
+        .header(header::ACCEPT, accept)
         .body(body.into_bytes());
     request.map_err(|_| Error::bad_input("no object has such a name"))
 }

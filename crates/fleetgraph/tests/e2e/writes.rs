@@ -2,7 +2,6 @@
 //! fleetgraph's own account could do everything here, and must not.
 
 use std::{
-    convert::Infallible,
     fmt::Write as _,
     time::{Duration, Instant},
 };
@@ -164,7 +163,7 @@ fn configuration(plane: &ControlPlane, issuer: &Issuer, stripping: &str, dir: &t
          enable_mutations: true\ncatalog:\n  directory: {}/catalog\n\
          authentication:\n  admins:\n    users: [ann]\n  oidc:\n    - issuer: {}\n      ca_file: {}\n      \
          audiences: [fleetgraph]\n      groups_claim: groups\n      username_prefix: '-'\n      uid_claim: id\n      \
-         extra_claims:\n        example.com/Team: team\n      tenants: [default]\n  \
+         extra_claims:\n        example.com/team: team\n      tenants: [default]\n  \
          token_reviews:\n    - cluster: one\n      clusters: [one, direct]\n      tenants: [default]\n",
         plane.kubeconfig_file().display(),
         dir.path().display(),
@@ -196,8 +195,7 @@ async fn stripping(plane: &ControlPlane) -> String {
                     }
                     let (parts, body) = request.into_parts();
                     let body = body.collect().await.unwrap().to_bytes().to_vec();
-                    let answer = client.send(hyper::Request::from_parts(parts, body.into())).await.unwrap();
-                    Ok::<_, Infallible>(answer)
+                    client.send(hyper::Request::from_parts(parts, body.into())).await
                 }
             });
             tokio::spawn(

@@ -41,7 +41,8 @@ impl ObjectMutation {
         #[graphql(name = "type", default_with = "PatchType::Merge")] format: PatchType,
         #[graphql(default, desc = "Whether the cluster only checks it.")] dry_run: bool,
     ) -> async_graphql::Result<ChangedResource> {
-        let act = Act::Patch { format: format.into(), body: patch.0.to_string() };
+        let body = serde_json::to_string(&patch.0).graphql()?;
+        let act = Act::Patch { format: format.into(), body };
         write(ctx, "patchResource", &id, act, dry_run, json!({ "type": format.word() })).await
     }
 
