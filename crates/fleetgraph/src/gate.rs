@@ -13,7 +13,7 @@ use catalog::audit::{AuditQueue, AuditRecord, Outcome};
 use cluster_registry::Registry;
 use fleetgraph_core::{Error, ErrorCode, Identity, Method, Principal, Scope, Timestamp};
 use futures::future::BoxFuture;
-use graphql::{Caller, Viewer, limits::Limits};
+use graphql::{Budget, Caller, Viewer, limits::Limits};
 use http_api::RequestContext;
 use opentelemetry::trace::TraceContextExt;
 use secrecy::SecretString;
@@ -127,13 +127,15 @@ impl http_api::Gate for Gate {
             request =
                 self.charge(&caller.principal, cost, request).map_err(|exceeded| vec![limited(&exceeded)])?;
         }
-        Ok(request.data(Viewer::new(self.registry.clone(), scope)).data(Caller {
-            bearer: bearer(context),
-            identity: context.caller.clone(),
-            address: context.peer.map(address),
-            request_id: context.request_id.to_string(),
-            trace_id: trace_id(),
-        }))
+        Ok(request
+            .data(Viewer::new(self.registry.clone(), scope, Budget::new(self.limits.max_related_objects())))
+            .data(Caller {
+                bearer: bearer(context),
+                identity: context.caller.clone(),
+                address: context.peer.map(address),
+                request_id: context.request_id.to_string(),
+                trace_id: trace_id(),
+            }))
     }
 }
 

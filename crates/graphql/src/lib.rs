@@ -27,7 +27,7 @@ use futures::{future::BoxFuture, stream::BoxStream};
 
 pub use admin::{Connections, Desk, Given, NewConnection, Writes, told as catalog_error};
 pub use caller::Caller;
-pub use kinds::Viewer;
+pub use kinds::{Budget, Viewer};
 pub use limits;
 
 /// The roots of the schema.
@@ -63,7 +63,7 @@ fn executed(roots: Roots, request: Request) -> BoxFuture<'static, Response> {
 }
 
 fn streamed(roots: &Roots, request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Response> {
-    Executor::execute_stream(roots, request, session)
+    settled::execute_stream(roots, request, session)
 }
 
 impl Executor for Schema {

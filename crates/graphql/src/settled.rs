@@ -4,10 +4,11 @@
 //! question is remembered in the scope; here it is settled, and the query, which has no effects, is executed once more.
 //! Almost all queries need one round: their callers are judged by copies of the clusters' rules.
 
-use std::any::TypeId;
+use std::{any::TypeId, sync::Arc};
 
-use async_graphql::{Executor, Request, Response, parser::types::OperationType};
-use kinds::Viewer;
+use async_graphql::{Data, Executor, Request, Response, parser::types::OperationType};
+use futures::{StreamExt, stream::BoxStream};
+use kinds::{Budget, ErrorExt, Viewer};
 
 use crate::caller::Caller;
 
@@ -18,13 +19,14 @@ pub(crate) async fn execute(roots: impl Executor, mut request: Request) -> Respo
     let Some(viewer) = data::<Viewer>(&request).map(Viewer::again) else {
         return roots.execute(request).await;
     };
+    let budget = viewer.budget();
     if !only_queries(&mut request) {
-        return roots.execute(request).await;
+        return within(&budget, roots.execute(request).await);
     }
     let (query, name) = (request.query.clone(), request.operation_name.clone());
     let (variables, mode) = (request.variables.clone(), request.introspection_mode);
     let caller = data::<Caller>(&request).cloned().unwrap_or_default();
-    let mut response = roots.execute(request).await;
+    let mut response = within(&budget, roots.execute(request).await);
     for _ in 1..ROUNDS {
         if !viewer.scope.settle().await {
             break;
@@ -33,9 +35,42 @@ pub(crate) async fn execute(roots: impl Executor, mut request: Request) -> Respo
         again = again.data(caller.clone());
         again.operation_name.clone_from(&name);
         again.introspection_mode = mode;
-        response = roots.execute(again).await;
+        budget.renew();
+        response = within(&budget, roots.execute(again).await);
     }
     response
+}
+
+/// The same for an operation that may be a subscription.
+pub(crate) fn execute_stream<E: Executor>(
+    roots: &E,
+    mut request: Request,
+    session: Option<Arc<Data>>,
+) -> BoxStream<'static, Response> {
+    if session.is_none() && only_queries(&mut request) {
+        return futures::stream::once(execute(roots.clone(), request)).boxed();
+    }
+    let budget = data::<Viewer>(&request).map(Viewer::budget);
+    let responses = roots.execute_stream(request, session);
+    match budget {
+        None => responses,
+        // Each event is an answer of its own.
+        Some(budget) => responses
+            .map(move |response| {
+                let response = within(&budget, response);
+                budget.renew();
+                response
+            })
+            .boxed(),
+    }
+}
+
+/// The response, if it holds no more than it may; else why not, and nothing of it.
+fn within(budget: &Budget, response: Response) -> Response {
+    match budget.verdict().graphql() {
+        Ok(()) => response,
+        Err(error) => Response::from_errors(vec![error.into_server_error(async_graphql::Pos::default())]),
+    }
 }
 
 fn data<T: 'static>(request: &Request) -> Option<&T> {

@@ -13,13 +13,13 @@ use async_graphql::Request;
 use cluster_registry::{Registry, Settings};
 use fleetgraph_core::Scope;
 use futures::StreamExt;
-use graphql::{SchemaSettings, Viewer, schema};
+use graphql::{Budget, SchemaSettings, Viewer, schema};
 use serde_json::Value;
 use support::{PATIENCE, fleet};
 use testkit::{ControlPlane, Options};
 
 fn request(registry: &Registry, query: &str) -> Request {
-    Request::new(query).data(Viewer::new(registry.clone(), Scope::everything()))
+    Request::new(query).data(Viewer::new(registry.clone(), Scope::everything(), Budget::new(u64::MAX)))
 }
 
 /// More changes than the broadcast holds, to a few objects: each ends with the label `round=last`.
@@ -44,6 +44,43 @@ async fn storm(plane: &ControlPlane, services: usize, changes: usize) {
     for task in tasks {
         task.await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_holds_no_more_related_objects_than_it_may_however_they_multiply() {
+    let plane = ControlPlane::start(Options::bare("multiplying")).await.unwrap();
+    // With the API server's own, there are five.
+    for name in ["s1", "s2", "s3", "s4"] {
+        plane.kubectl(&["create", "service", "clusterip", name, "--clusterip=None"]).await.unwrap();
+    }
+    let registry = fleet(&plane).await;
+    let schema = schema(SchemaSettings::default(), None);
+    let ask = |query: &str, most: u64| {
+        let viewer = Viewer::new(registry.clone(), Scope::everything(), Budget::new(most));
+        schema.execute_stream(Request::new(query).data(viewer))
+    };
+    let code = |response: &async_graphql::Response| {
+        let extensions = response.errors.first().and_then(|error| error.extensions.clone());
+        extensions.and_then(|extensions| extensions.get("code").cloned()).map(|code| code.to_string())
+    };
+    let query = r#"{ services(namespace: "default") { namespace { services { namespace { services { name } } } } } }"#;
+    let (all, refused) = (ask(query, 180).next().await.unwrap(), ask(query, 179).next().await.unwrap());
+    assert_eq!(code(&all), None);
+    assert_eq!(all.data.into_json().unwrap().to_string().matches("\"name\"").count(), 125);
+    assert_eq!(code(&refused).as_deref(), Some("\"COMPLEXITY_LIMIT\""));
+    assert_eq!(
+        (refused.errors.len(), refused.data),
+        (1, async_graphql::Value::Null),
+        "nothing of it is told"
+    );
+
+    // Each event is an answer of its own.
+    let events = r#"subscription { serviceEvents(namespace: "default", initial: true) { service { namespace { services { name } } } } }"#;
+    for (most, expected) in [(6, None), (5, Some("\"COMPLEXITY_LIMIT\""))] {
+        let heard: Vec<_> = ask(events, most).take(5).collect().await;
+        assert!(heard.iter().all(|event| code(event).as_deref() == expected), "{heard:?}");
+    }
+    registry.shut_down().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,7 +14,7 @@ use std::{
 use async_graphql::Request;
 use cluster_registry::Registry;
 use fleetgraph_core::Scope;
-use graphql::{SchemaSettings, Viewer, schema};
+use graphql::{Budget, SchemaSettings, Viewer, schema};
 use serde_json::{Value, json};
 use support::fleet;
 use testkit::{ControlPlane, Options, seed};
@@ -91,7 +91,8 @@ async fn seeded() -> ControlPlane {
 }
 
 async fn ask(registry: &Registry, query: &str) -> Value {
-    let request = Request::new(query).data(Viewer::new(registry.clone(), Scope::everything()));
+    let request =
+        Request::new(query).data(Viewer::new(registry.clone(), Scope::everything(), Budget::new(u64::MAX)));
     let schema = schema(SchemaSettings::default(), None);
     // As a server has it: a task that any thread may run.
     let response = tokio::spawn(async move { schema.execute(request).await }).await.unwrap();

@@ -51,7 +51,7 @@ impl ClusterObject {
         query.clusters = Some(vec![self.0.spec().id.to_string()]);
         let selection = viewer.registry.read(&viewer.scope).select(&query).graphql()?;
         selection.problems.iter().for_each(|problem| report(ctx, problem));
-        Ok(selection.rows.into_iter().map(Resource::new).collect())
+        Ok(viewer.bounded(selection.rows).into_iter().map(Resource::new).collect())
     }
 }
 

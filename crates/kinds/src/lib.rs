@@ -10,6 +10,7 @@
 //!     └─ K::Detail       the kind's own fields and relations
 //! ```
 
+mod budget;
 mod cluster;
 mod conditions;
 pub mod custom;
@@ -76,6 +77,7 @@ mod stateful_set;
 mod storage_class;
 mod volume_claim_template;
 
+pub use budget::Budget;
 pub use cluster::{ClusterFilter, ClusterObject, Freshness, WatchState};
 pub use custom::CustomResource;
 pub use error::{ErrorExt, graphql_error, report};

@@ -4,16 +4,17 @@
 use std::{
     collections::{BTreeMap, HashSet},
     marker::PhantomData,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use async_graphql::Context;
-use cluster_registry::{Entry, Registry, Shared};
+use cluster_registry::{Entry, Registry};
 use fleetgraph_core::{
     ClusterId, EdgeType, Error, ErrorCode, IndexKey, Kind, KindMeta, LabelSelector, Relation, Scope,
 };
 
 use crate::{
+    budget::Budget,
     error::{ErrorExt, graphql_error, report},
     interface::AnyResource,
     loader::{ByKey, ByName, BySelector, Loaders, OwnedKey},
@@ -28,19 +29,35 @@ pub struct Viewer {
     loaders: Loaders,
     /// Of what the answer says already that it may be old or incomplete.
     warned: Mutex<HashSet<(ClusterId, &'static str)>>,
+    budget: Arc<Budget>,
 }
 
 impl Viewer {
     #[must_use]
-    pub fn new(registry: Registry, scope: Scope) -> Self {
+    pub fn new(registry: Registry, scope: Scope, budget: Budget) -> Self {
+        Self::with(registry, scope, Arc::new(budget))
+    }
+
+    fn with(registry: Registry, scope: Scope, budget: Arc<Budget>) -> Self {
         let loaders = Loaders::new(registry.clone(), scope.clone());
-        Self { registry, scope, loaders, warned: Mutex::default() }
+        Self { registry, scope, loaders, warned: Mutex::default(), budget }
     }
 
     /// The same caller's view, for executing the same request once more.
     #[must_use]
     pub fn again(&self) -> Self {
-        Self::new(self.registry.clone(), self.scope.clone())
+        Self::with(self.registry.clone(), self.scope.clone(), Arc::clone(&self.budget))
+    }
+
+    /// What is left for related objects in the answer that is made.
+    #[must_use]
+    pub fn budget(&self) -> Arc<Budget> {
+        Arc::clone(&self.budget)
+    }
+
+    /// Objects that go into an answer by relations; none of them if they are too many.
+    pub(crate) fn bounded<T>(&self, objects: Vec<T>) -> Vec<T> {
+        if self.budget.take(objects.len()) { objects } else { Vec::new() }
     }
 
     /// The viewer of the request that is being answered.
@@ -88,7 +105,8 @@ pub(crate) async fn get<K: ResourceKind>(
 ) -> async_graphql::Result<Option<Resource<K>>> {
     let viewer = Viewer::of(ctx)?;
     viewer.warn::<K>(ctx, cluster);
-    Ok(viewer.loaders.load_one(ByName::new(cluster, namespace, name)).await.graphql()?.map(Resource::new))
+    let found = viewer.loaders.load_one(ByName::new(cluster, namespace, name)).await.graphql()?;
+    Ok(found.filter(|_| viewer.budget.take(1)).map(Resource::new))
 }
 
 /// Those of several objects that are there, in the order of the names.
@@ -105,7 +123,7 @@ pub(crate) async fn get_each<K: ResourceKind>(
     }
     viewer.warn::<K>(ctx, cluster);
     let mut found = viewer.loaders.load_many(keys.iter().cloned()).await.graphql()?;
-    Ok(keys.iter().filter_map(|key| found.remove(key)).map(Resource::new).collect())
+    Ok(viewer.bounded(keys.iter().filter_map(|key| found.remove(key)).map(Resource::new).collect()))
 }
 
 /// The objects under a key, in order.
@@ -152,7 +170,8 @@ pub(crate) async fn by_each<K: ResourceKind>(
     let keys: Vec<ByKey<K>> =
         keys.into_iter().map(|key| ByKey { cluster: cluster.clone(), key, kind: PhantomData }).collect();
     let mut found = viewer.loaders.load_many(keys.iter().cloned()).await.graphql()?;
-    Ok(keys.iter().flat_map(|key| resources(found.remove(key).unwrap_or_default())).collect())
+    let found = keys.iter().flat_map(|key| found.remove(key).unwrap_or_default()).collect();
+    Ok(viewer.bounded(found).into_iter().map(Resource::new).collect())
 }
 
 /// The objects that refer to one by a relation, in order. `namespace` is empty if the one is cluster-scoped.
@@ -203,7 +222,7 @@ pub(crate) fn users<K: ResourceKind>(
         }
         users.extend(found.into_values().filter_map(AnyResource::from_any).take(room));
     }
-    Ok(users)
+    Ok(viewer.bounded(users))
 }
 
 /// The objects of a namespace that select a pod by its labels, in the order of their names.
@@ -236,9 +255,6 @@ pub(crate) async fn selected<K: ResourceKind>(
     viewer.warn::<K>(ctx, cluster);
     let key =
         BySelector { cluster: cluster.clone(), namespace: namespace.to_owned(), selector, kind: PhantomData };
-    Ok(resources(viewer.loaders.load_one(key).await.graphql()?.unwrap_or_default()))
-}
-
-fn resources<K: ResourceKind>(entries: Vec<Shared<K>>) -> Vec<Resource<K>> {
-    entries.into_iter().map(Resource::new).collect()
+    let found = viewer.loaders.load_one(key).await.graphql()?.unwrap_or_default();
+    Ok(viewer.bounded(found).into_iter().map(Resource::new).collect())
 }

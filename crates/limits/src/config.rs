@@ -30,6 +30,9 @@ pub struct LimitsConfig {
     /// Estimated nodes of the answer at most: each object and each field counts one, times the sizes of the lists
     /// around it. Code COMPLEXITY_LIMIT.
     pub max_complexity: u64,
+    /// Objects at most that an answer, or one event of a subscription, may really hold by relations, each as often as it
+    /// stands there: the estimate knows no lengths of lists inside of objects. Code COMPLEXITY_LIMIT.
+    pub max_related_objects: u64,
     /// Whether the schema may be asked for (`__schema`, `__type`). `__typename` always may, and `_service`, which a
     /// federation needs. Explorers and code generators need it; the first page does not. Code INTROSPECTION_DISABLED.
     pub introspection: bool,
@@ -51,6 +54,7 @@ impl Default for LimitsConfig {
             max_directives: 200,
             max_selections: 20_000,
             max_complexity: 1_000_000,
+            max_related_objects: 200_000,
             introspection: false,
             assumed_list_size: 100,
             assumed_nested_list_size: 10,

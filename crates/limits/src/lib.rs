@@ -45,6 +45,12 @@ impl Limits {
         Ok(Self { config, types: TypeMap::of_sdl(sdl)? })
     }
 
+    /// Related objects at most that an answer may really hold, which is counted while it is made.
+    #[must_use]
+    pub fn max_related_objects(&self) -> u64 {
+        self.config.max_related_objects
+    }
+
     /// Lets a request through, with its document parsed, so that it is parsed only once. Gives the estimated size of its
     /// answer in nodes: of the operation that costs most, if there are several.
     ///

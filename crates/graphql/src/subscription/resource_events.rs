@@ -2,11 +2,11 @@
 
 use async_graphql::{Context, ID, SimpleObject, Subscription};
 use cluster_registry::Registry;
-use fleetgraph_core::{Error, Kind, Scope};
+use fleetgraph_core::{Kind, Scope};
 use futures::{Stream, StreamExt, stream::BoxStream};
 use kinds::{
     AnyResource, CustomResource, DateTime, ErrorExt, Resource, ResourceKind, Viewer, for_each_kind,
-    graphql_error, table::*,
+    graphql_error, table::*, unknown_kind,
 };
 
 use super::kind_events::{Facts, interest};
@@ -120,12 +120,7 @@ impl ResourceEvents {
         let wanted = || interest(cluster.clone(), namespace.clone(), label_selector.as_deref(), initial);
         let streams = streams(&viewer.registry, &viewer.scope, resource_type.as_deref(), wanted)?;
         if streams.is_empty() {
-            let known: Vec<_> = viewer.registry.kinds().into_iter().map(|meta| meta.singular).collect();
-            return Err(graphql_error(&Error::bad_input(format!(
-                "resourceType {:?} isn't watched; use one of {}",
-                resource_type.unwrap_or_default(),
-                known.join(", ")
-            ))));
+            return Err(graphql_error(&unknown_kind(&resource_type.unwrap_or_default())));
         }
         Ok(futures::stream::select_all(streams).inspect(|_| viewer.renew()))
     }
