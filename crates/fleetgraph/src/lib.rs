@@ -16,3 +16,4 @@ mod remembered;
 mod serve;
 mod simulated;
 pub mod telemetry;
+mod tenants;

@@ -29,6 +29,7 @@ use crate::{
     reload::Reloader,
     remembered,
     telemetry::{Telemetry, serve_metrics},
+    tenants::{InForce, TenantFollower},
 };
 
 /// What the end may take besides the HTTP server's own drain: the watches, and the last telemetry.
@@ -92,8 +93,14 @@ async fn serve(
         default_namespace: config.default_namespace.clone(),
         max_page_size: config.max_page_size,
     };
-    let desk =
-        Desk { catalog: catalog.clone(), audit: audit.clone(), connections: Arc::new(connected.clone()) };
+    let quotas = Arc::new(Quotas::new(&config.quotas));
+    let tenants = TenantFollower::new(catalog.clone(), Arc::clone(&quotas)).await?;
+    let desk = Desk {
+        catalog: catalog.clone(),
+        audit: audit.clone(),
+        connections: Arc::new(connected.clone()),
+        bounds: Arc::new(InForce(Arc::clone(&quotas))),
+    };
     let schema = graphql::schema(settings, Some(desk));
     let limits =
         Limits::new(config.limits.clone(), &schema.sdl()).context("the schema can't be read back")?;
@@ -104,7 +111,7 @@ async fn serve(
             registry: registry.clone(),
             callers: callers(config, &registry, tokens)?,
             audit,
-            quotas: Quotas::new(&config.quotas),
+            quotas,
             exempt_groups: config.http.trusted_documents.exempt_groups.clone(),
         }),
         documents: documents.clone(),
@@ -132,6 +139,10 @@ async fn serve(
     });
     tasks.spawn("follower of API tokens", |stop| async move {
         refresher.run(stop.cancelled()).await;
+        Ok(())
+    });
+    tasks.spawn("follower of tenants", |stop| async move {
+        stop.run_until_cancelled(tenants.run()).await;
         Ok(())
     });
     tasks.spawn("keeper of clusters", |stop| async move {

@@ -1,8 +1,9 @@
-//! Fields about fleetgraph itself: who the caller is, API tokens, clusters that come and go, and the audit trail.
+//! Fields about fleetgraph itself: who the caller is, API tokens, tenants, clusters that come and go, and the audit trail.
 
 mod audit_log;
 mod audited;
 mod clusters;
+mod tenants;
 mod tokens;
 mod viewer;
 
@@ -13,6 +14,7 @@ use catalog::{Catalog, CatalogError, audit::AuditQueue};
 use fleetgraph_core::{Error, ErrorCode};
 
 pub use clusters::{Connections, Given, NewConnection};
+pub use tenants::{TenantBounds, TenantQuotas};
 
 pub(crate) use audited::{Action, audited};
 
@@ -22,10 +24,11 @@ pub struct Desk {
     pub catalog: Catalog,
     pub audit: AuditQueue,
     pub connections: Arc<dyn Connections>,
+    pub bounds: Arc<dyn TenantBounds>,
 }
 
 #[derive(MergedObject, Default)]
-pub struct AdminQuery(viewer::ViewerQuery, tokens::TokenQuery, audit_log::AuditQuery);
+pub struct AdminQuery(viewer::ViewerQuery, tokens::TokenQuery, tenants::TenantQuery, audit_log::AuditQuery);
 
 #[derive(MergedObject, Default)]
 pub struct Mutation(tokens::TokenMutation, clusters::ClusterMutation);
