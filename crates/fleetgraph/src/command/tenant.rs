@@ -33,7 +33,9 @@ pub enum TenantCommand {
     },
     /// Change a tenant; what isn't given stays. Running servers take it up within seconds.
     Update {
+        /// As in the list.
         name: String,
+        /// For people.
         #[arg(long)]
         display_name: Option<String>,
         #[command(flatten)]
@@ -43,6 +45,7 @@ pub enum TenantCommand {
     },
     /// Delete a tenant that has no clusters, and never had an API token.
     Delete {
+        /// As in the list.
         name: String,
         #[command(flatten)]
         catalog: CatalogArguments,

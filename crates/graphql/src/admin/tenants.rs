@@ -12,6 +12,7 @@ use crate::caller::Caller;
 
 /// Who knows which bounds hold for a tenant now.
 pub trait TenantBounds: fmt::Debug + Send + Sync {
+    /// Those of a tenant that the catalog may not know.
     fn of(&self, tenant: &str) -> TenantQuotas;
 }
 
