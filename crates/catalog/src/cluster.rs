@@ -66,6 +66,8 @@ pub struct ClusterRecord {
 pub struct Rotation {
     /// Values that are wrapped by the first key now, and weren't before.
     pub rewrapped: u64,
+    /// Values that were wrapped by the first key before.
+    pub current: u64,
     /// Clusters whose document can't be opened, and why. Their old keys are still needed.
     pub failed: Vec<(ClusterId, SealError)>,
 }
@@ -186,7 +188,7 @@ impl Catalog {
     /// When the database doesn't answer, or there is no key. Values that can't be opened are in the answer instead.
     pub async fn rotate_keys(&self) -> Result<Rotation, CatalogError> {
         let current = self.sealer().key_id().await?;
-        let mut rotation = Rotation::default();
+        let mut rotation = Rotation { current: self.sealed_by(&current).await?, ..Rotation::default() };
         let mut after = String::new();
         loop {
             let sql = select!("WHERE sealed_by <> $1 AND id > $2 ORDER BY id LIMIT 100");
@@ -206,6 +208,13 @@ impl Catalog {
                 }
             }
         }
+    }
+
+    async fn sealed_by(&self, key: &str) -> Result<u64, CatalogError> {
+        let sql = "SELECT COUNT(*) AS count FROM clusters WHERE sealed_by = $1";
+        let row = self.within(async { self.db().row(sql, values![key]).await }).await?;
+        let count = row.map(|row| row.int("count")).transpose()?;
+        Ok(count.and_then(|count| u64::try_from(count).ok()).unwrap_or_default())
     }
 
     /// Only if the value is still the one that was wrapped anew: a change that came between has sealed with the first

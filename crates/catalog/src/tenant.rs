@@ -16,7 +16,7 @@ const LONGEST: usize = 63;
 const COLUMNS: &str = "SELECT name, display_name, requests_per_second, cost_per_minute, subscriptions, created_at, \
      created_by FROM tenants ORDER BY name";
 
-/// What a tenant may use, over all its callers. Unbounded where missing.
+/// What a tenant may use, over all its callers: as all tenants where missing, without a bound where 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Quotas {
     pub requests_per_second: Option<u32>,

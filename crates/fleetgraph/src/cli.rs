@@ -9,7 +9,7 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    command::{self, AuditCommand, CatalogArguments, TokenCommand},
+    command::{self, AuditCommand, CatalogArguments, KeyCommand, TenantCommand, TokenCommand},
     config::{self, Overrides, Problems, Source},
     simulated::{self, Demo, Simulate},
 };
@@ -34,6 +34,16 @@ enum Command {
     Token {
         #[command(subcommand)]
         command: TokenCommand,
+    },
+    /// Make, list, change and delete tenants, and set how much each may ask for.
+    Tenant {
+        #[command(subcommand)]
+        command: TenantCommand,
+    },
+    /// Change the key that seals stored credentials.
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
     },
     /// Look at the audit trail.
     Audit {
@@ -118,6 +128,12 @@ impl Cli {
             Command::Simulate(arguments) => outcome(simulated::simulate(&arguments)),
             Command::Token { command } => {
                 with_config(command.catalog(), |config| command::token(config, &command))
+            }
+            Command::Tenant { command } => {
+                with_config(command.catalog(), |config| command::tenant(config, &command))
+            }
+            Command::Key { command } => {
+                with_config(command.catalog(), |config| command::key(config, &command))
             }
             Command::Audit { command } => {
                 with_config(command.catalog(), |config| command::audit(config, &command))

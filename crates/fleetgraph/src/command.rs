@@ -1,6 +1,9 @@
-//! The commands over the catalog: API tokens and the audit trail, for whoever has its file or its database.
+//! The commands over the catalog: API tokens, tenants, keys and the audit trail, for whoever has its file or its database.
 
-use std::{fmt::Write as _, path::PathBuf, sync::Arc, time::Duration};
+mod key;
+mod tenant;
+
+use std::{fmt::Write as _, io::Write as _, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use catalog::{
@@ -10,8 +13,14 @@ use catalog::{
 use clap::{Args, Subcommand};
 use fleetgraph_core::{Bounds, Principal, Timestamp};
 use secrecy::ExposeSecret;
+use serde_json::Value;
 
 use crate::{config::Config, remembered};
+
+pub use self::{
+    key::{KeyCommand, key},
+    tenant::{TenantCommand, tenant},
+};
 
 /// What can be done with API tokens.
 #[derive(Debug, Subcommand)]
@@ -110,8 +119,9 @@ pub fn token(config: &Config, command: &TokenCommand) -> anyhow::Result<String> 
         TokenCommand::Create { .. } => create(&catalog, command).await,
         TokenCommand::List { .. } => list(&catalog).await,
         TokenCommand::Revoke { id, .. } => {
-            record(&catalog, "revokeApiToken", format!("ApiToken {id}")).await?;
-            let token = catalog.revoke_token(&TokenId::from(id.as_str()), COMMAND).await?;
+            let deed = Deed::new("revokeApiToken", format!("ApiToken {id}"));
+            let revoked = async { Ok(catalog.revoke_token(&TokenId::from(id.as_str()), COMMAND).await?) };
+            let token = audited(&catalog, deed, revoked).await?;
             Ok(format!("revoked {} ({})\n", token.id, token.name))
         }
     })
@@ -162,25 +172,56 @@ fn over(
     })
 }
 
-async fn record(catalog: &Catalog, action: &str, object: String) -> anyhow::Result<()> {
-    let record = AuditRecord {
-        at: Timestamp::now(),
-        user: COMMAND.to_owned(),
-        credential: String::new(),
-        method: "command".to_owned(),
-        address: None,
-        tenant: None,
-        action: action.to_owned(),
-        cluster: None,
-        object: Some(object),
-        request_id: None,
-        trace_id: None,
-        outcome: Outcome::Intent,
-        code: None,
-        details: serde_json::Value::Null,
-    };
-    catalog.append_audit(&[record]).await.context("what isn't on record isn't done")?;
-    Ok(())
+/// What is about to be done.
+struct Deed {
+    action: &'static str,
+    /// Whose administrators find it in their part of the trail.
+    tenant: Option<String>,
+    object: String,
+    /// Without secrets.
+    details: Value,
+}
+
+impl Deed {
+    fn new(action: &'static str, object: String) -> Self {
+        Self { action, tenant: None, object, details: Value::Null }
+    }
+
+    fn record(&self, outcome: Outcome) -> AuditRecord {
+        AuditRecord {
+            at: Timestamp::now(),
+            user: COMMAND.to_owned(),
+            credential: String::new(),
+            method: "command".to_owned(),
+            address: None,
+            tenant: self.tenant.clone(),
+            action: self.action.to_owned(),
+            cluster: None,
+            object: Some(self.object.clone()),
+            request_id: None,
+            trace_id: None,
+            outcome,
+            code: None,
+            details: self.details.clone(),
+        }
+    }
+}
+
+/// Does something and records it: the intent first, then what came of it.
+async fn audited<T>(
+    catalog: &Catalog,
+    deed: Deed,
+    work: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
+    let write = async |outcome| catalog.append_audit(&[deed.record(outcome)]).await;
+    write(Outcome::Intent).await.context("what isn't on record isn't done")?;
+    let done = work.await;
+    if let Err(error) = write(if done.is_ok() { Outcome::Success } else { Outcome::Failure }).await {
+        // It is done, and a token that was made is shown only now.
+        let _ =
+            writeln!(std::io::stderr(), "fleetgraph: the result is missing from the audit trail: {error}");
+    }
+    done
 }
 
 async fn create(catalog: &Catalog, command: &TokenCommand) -> anyhow::Result<String> {
@@ -209,7 +250,6 @@ async fn create(catalog: &Catalog, command: &TokenCommand) -> anyhow::Result<Str
     let principal = Principal { admin: *admin, bounds, ..Principal::new(user.as_str()) }
         .in_groups(groups)
         .of_tenants(tenants);
-    record(catalog, "createApiToken", format!("ApiToken {name:?} of {user:?}")).await?;
     let expires_at = Timestamp::now().plus(*expires_in);
     let new = NewToken {
         name: name.clone(),
@@ -217,7 +257,8 @@ async fn create(catalog: &Catalog, command: &TokenCommand) -> anyhow::Result<Str
         expires_at: Some(expires_at),
         created_by: COMMAND.to_owned(),
     };
-    let issued = catalog.issue_token(new).await?;
+    let deed = Deed::new("createApiToken", format!("ApiToken {name:?} of {user:?}"));
+    let issued = audited(catalog, deed, async { Ok(catalog.issue_token(new).await?) }).await?;
     Ok(format!("{}\n", issued.plain.expose_secret()))
 }
 

@@ -26,7 +26,7 @@ pub struct Gate {
     pub limits: Limits,
     pub registry: Registry,
     pub callers: Callers,
-    pub quotas: Quotas,
+    pub quotas: Arc<Quotas>,
     pub audit: AuditQueue,
     /// Whose callers may send documents that aren't trusted.
     pub exempt_groups: Vec<String>,
@@ -76,11 +76,15 @@ impl Gate {
         }
     }
 
-    /// Charges an operation to its caller. A subscription takes a place, which it gives back when it ends.
+    /// Charges what an operation costs to its caller. A subscription takes a place, which it gives back when it ends.
     fn charge(&self, principal: &Principal, cost: u64, mut request: Request) -> Result<Request, Exceeded> {
-        self.quotas.operation(principal, cost)?;
+        self.quotas.complexity(principal, cost)?;
+        let chosen = request.operation_name.clone();
         let subscribes = request.parsed_query().is_ok_and(|document| {
-            document.operations.iter().any(|(_, operation)| operation.node.ty == OperationType::Subscription)
+            document.operations.iter().any(|(name, operation)| {
+                operation.node.ty == OperationType::Subscription
+                    && chosen.as_deref().is_none_or(|chosen| name.is_some_and(|name| name == chosen))
+            })
         });
         if subscribes { Ok(request.data(self.quotas.subscription(principal)?)) } else { Ok(request) }
     }
@@ -122,10 +126,15 @@ impl http_api::Gate for Gate {
 
     fn admit(&self, context: &RequestContext, mut request: Request) -> Result<Request, Vec<ServerError>> {
         let scope = self.scope(context).map_err(|error| vec![coded(&error)])?;
+        let over = |exceeded: Exceeded| vec![limited(&exceeded)];
+        let principal = context.caller.as_ref().map(|caller| &*caller.principal);
+        // Before anything is parsed: to refuse a document has a price too.
+        if let Some(principal) = principal {
+            self.quotas.request(principal).map_err(over)?;
+        }
         let cost = self.limits.admit(&mut request).map_err(|error| vec![error.into()])?;
-        if let Some(caller) = &context.caller {
-            request =
-                self.charge(&caller.principal, cost, request).map_err(|exceeded| vec![limited(&exceeded)])?;
+        if let Some(principal) = principal {
+            request = self.charge(principal, cost, request).map_err(over)?;
         }
         Ok(request
             .data(Viewer::new(self.registry.clone(), scope, Budget::new(self.limits.max_related_objects())))
@@ -175,8 +184,8 @@ fn coded(error: &Error) -> ServerError {
 
 fn limited(exceeded: &Exceeded) -> ServerError {
     let mut error = coded(&Error::new(ErrorCode::RateLimited, exceeded.to_string()));
-    if let Some(time) = exceeded.retry_after {
-        error.extensions.get_or_insert_default().set("retryAfterSeconds", time.as_secs() + 1);
+    if let Some(seconds) = exceeded.retry_after_seconds() {
+        error.extensions.get_or_insert_default().set("retryAfterSeconds", seconds);
     }
     error
 }

@@ -16,4 +16,5 @@ mod remembered;
 mod serve;
 mod simulated;
 pub mod telemetry;
+mod tenants;
 mod writer;

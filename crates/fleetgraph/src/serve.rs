@@ -29,6 +29,7 @@ use crate::{
     reload::Reloader,
     remembered,
     telemetry::{Telemetry, serve_metrics},
+    tenants::{InForce, TenantFollower},
     writer::Writer,
 };
 
@@ -100,8 +101,15 @@ async fn serve(
         }
         _ => None,
     };
-    let connections = Arc::new(connected.clone());
-    let desk = Desk { catalog: catalog.clone(), audit: audit.clone(), connections, writes };
+    let quotas = Arc::new(Quotas::new(&config.quotas));
+    let tenants = TenantFollower::new(catalog.clone(), Arc::clone(&quotas)).await?;
+    let desk = Desk {
+        catalog: catalog.clone(),
+        audit: audit.clone(),
+        connections: Arc::new(connected.clone()),
+        bounds: Arc::new(InForce(Arc::clone(&quotas))),
+        writes,
+    };
     let schema = graphql::schema(settings, Some(desk));
     let limits =
         Limits::new(config.limits.clone(), &schema.sdl()).context("the schema can't be read back")?;
@@ -112,7 +120,7 @@ async fn serve(
             registry: registry.clone(),
             callers,
             audit,
-            quotas: Quotas::new(&config.quotas),
+            quotas,
             exempt_groups: config.http.trusted_documents.exempt_groups.clone(),
         }),
         documents: documents.clone(),
@@ -140,6 +148,10 @@ async fn serve(
     });
     tasks.spawn("follower of API tokens", |stop| async move {
         refresher.run(stop.cancelled()).await;
+        Ok(())
+    });
+    tasks.spawn("follower of tenants", |stop| async move {
+        stop.run_until_cancelled(tenants.run()).await;
         Ok(())
     });
     tasks.spawn("keeper of clusters", |stop| async move {

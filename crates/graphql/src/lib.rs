@@ -25,7 +25,9 @@ use std::sync::Arc;
 use async_graphql::{Data, Executor, Request, Response, SDLExportOptions, SchemaBuilder};
 use futures::{future::BoxFuture, stream::BoxStream};
 
-pub use admin::{Connections, Desk, Given, NewConnection, Writes, told as catalog_error};
+pub use admin::{
+    Connections, Desk, Given, NewConnection, TenantBounds, TenantQuotas, Writes, told as catalog_error,
+};
 pub use caller::Caller;
 pub use kinds::{Budget, Viewer};
 pub use limits;

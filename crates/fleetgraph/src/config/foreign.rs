@@ -8,7 +8,7 @@ use super::{keys::Section, settings::KeyDoc};
 
 const HTTP: &str = include_str!("../../../http/src/config.rs");
 const AUTHENTICATION: &str = include_str!("../../../access/src/authn/config.rs");
-const QUOTAS: &str = include_str!("../../../access/src/quota.rs");
+const QUOTAS: &str = include_str!("../../../access/src/quota/config.rs");
 const LIMITS: &str = include_str!("../../../limits/src/config.rs");
 
 /// The mappings of those crates, by their path in the file.

@@ -88,6 +88,13 @@ impl Subscription {
         this
     }
 
+    /// The error that is answered instead of any event.
+    pub async fn refused(mut self) -> Value {
+        let mut message = self.receive().await;
+        assert_eq!(message["type"], "error", "{}: {message}", self.query);
+        message["payload"][0].take()
+    }
+
     /// The data of the next event.
     pub async fn next(&mut self) -> Value {
         let mut message = self.receive().await;

@@ -15,14 +15,18 @@ mod custom;
 mod every_kind;
 mod faults;
 mod graph;
+mod kept;
+mod keys;
 mod live;
 mod oracle;
 mod pages;
+mod quotas;
 mod secrets;
 mod selectors;
 #[path = "../server/mod.rs"]
 #[expect(dead_code, reason = "shared with the tests of the server's life cycle")]
 mod server;
 mod standards;
+mod tenants;
 mod tokens;
 mod writes;

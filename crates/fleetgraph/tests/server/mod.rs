@@ -182,6 +182,44 @@ impl Drop for Server {
 
 /// The status and the body of an answer.
 pub async fn ask(address: SocketAddr, request: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
+    let (status, _, body) = exchange(address, request, headers, body).await;
+    (status, body)
+}
+
+/// The status, the header and the body of an answer.
+pub async fn exchange(
+    address: SocketAddr,
+    request: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> (u16, String, String) {
+    let mut socket = send(address, request, headers, body).await;
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (status(head), head.to_ascii_lowercase(), body.to_owned())
+}
+
+/// The status of an answer that may go on for long, and the connection.
+pub async fn begin(
+    address: SocketAddr,
+    request: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> (u16, TcpStream) {
+    let mut socket = send(address, request, headers, body).await;
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n") {
+        head.push(socket.read_u8().await.unwrap());
+    }
+    (status(std::str::from_utf8(&head).unwrap()), socket)
+}
+
+fn status(head: &str) -> u16 {
+    head.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+async fn send(address: SocketAddr, request: &str, headers: &[(&str, &str)], body: &str) -> TcpStream {
     let mut socket = TcpStream::connect(address).await.unwrap();
     let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let text = format!(
@@ -189,10 +227,7 @@ pub async fn ask(address: SocketAddr, request: &str, headers: &[(&str, &str)], b
         body.len()
     );
     socket.write_all(text.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).await.unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    socket
 }
 
 /// Asks until the status is the wanted one.

@@ -1,10 +1,11 @@
-//! Fields about fleetgraph itself: who the caller is, API tokens, clusters that come and go, and the audit trail; and what
-//! callers change, which goes on that trail.
+//! Fields about fleetgraph itself: who the caller is, API tokens, tenants, clusters that come and go, and the audit trail;
+//! and what callers change, which goes on that trail.
 
 mod audit_log;
 mod audited;
 mod clusters;
 mod objects;
+mod tenants;
 mod tokens;
 mod viewer;
 
@@ -16,6 +17,7 @@ use fleetgraph_core::{Error, ErrorCode};
 
 pub use clusters::{Connections, Given, NewConnection};
 pub use objects::Writes;
+pub use tenants::{TenantBounds, TenantQuotas};
 
 pub(crate) use audited::{Action, audited};
 
@@ -27,10 +29,12 @@ pub struct Desk {
     pub connections: Arc<dyn Connections>,
     /// Where objects of clusters may be changed.
     pub writes: Option<Arc<dyn Writes>>,
+    /// How much each tenant may ask for.
+    pub bounds: Arc<dyn TenantBounds>,
 }
 
 #[derive(MergedObject, Default)]
-pub struct AdminQuery(viewer::ViewerQuery, tokens::TokenQuery, audit_log::AuditQuery);
+pub struct AdminQuery(viewer::ViewerQuery, tokens::TokenQuery, tenants::TenantQuery, audit_log::AuditQuery);
 
 #[derive(MergedObject, Default)]
 pub struct Mutation(tokens::TokenMutation, clusters::ClusterMutation, objects::ObjectMutation);

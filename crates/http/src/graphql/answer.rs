@@ -7,7 +7,7 @@
 
 use async_graphql::{Response, ServerError, Value};
 use fleetgraph_core::ErrorCode;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use super::media::Media;
@@ -21,7 +21,7 @@ pub(crate) struct Answer {
     pub request_errors: Option<Vec<u8>>,
     /// The code of the first error, when nothing was executed.
     code: Option<ErrorCode>,
-    /// What resolvers added to the header.
+    /// What resolvers added to the header, and when to try again if nothing was executed for want of a quota.
     pub headers: HeaderMap,
 }
 
@@ -47,13 +47,17 @@ impl Answer {
             metrics.error(&code);
         }
         let code = refused.then(|| response.errors.first().and_then(code_of).unwrap_or(ErrorCode::Internal));
+        let mut headers = std::mem::take(&mut response.http_headers);
+        if let Some(seconds) = response.errors.iter().filter_map(retry_after).max().filter(|_| refused) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         let (body, request_errors) = if refused {
             (write(&Refused { errors: &response.errors }), Some(write(&response.errors)))
         } else {
             let Response { errors, data, extensions, .. } = &response;
             (write(&Executed { errors, data, extensions }), None)
         };
-        Self { body, request_errors, code, headers: response.http_headers }
+        Self { body, request_errors, code, headers }
     }
 
     /// The status by GraphQL over HTTP, 6.4: with `application/json`, a document that can't be executed is still a
@@ -125,6 +129,20 @@ fn is_of_an_argument(message: &str) -> bool {
     message.starts_with("Failed to parse \"") || message.starts_with("Expected input type \"")
 }
 
+/// Whether the caller has used up what they may ask for. It has a status and a header of its own, so that it is said
+/// before a stream would begin.
+pub(crate) fn is_over_quota(errors: &[ServerError]) -> bool {
+    errors.first().and_then(code_of) == Some(ErrorCode::RateLimited)
+}
+
+/// The seconds after which to try again, where the error tells them.
+fn retry_after(error: &ServerError) -> Option<u64> {
+    match error.extensions.as_ref()?.get("retryAfterSeconds")? {
+        Value::Number(seconds) => seconds.as_u64(),
+        _ => None,
+    }
+}
+
 fn code_of(error: &ServerError) -> Option<ErrorCode> {
     let Some(Value::String(text)) = error.extensions.as_ref()?.get("code") else { return None };
     ErrorCode::ALL.iter().copied().find(|code| code.as_str() == text)
@@ -171,6 +189,22 @@ mod tests {
             (answer.status(Media::Json), answer.status(Media::GraphqlResponse)),
             (401.try_into().unwrap(), 401.try_into().unwrap())
         );
+    }
+
+    #[test]
+    fn who_is_over_a_quota_is_told_by_status_and_header_when_to_try_again() {
+        let mut error = coded(ErrorCode::RateLimited, "slower");
+        error.extensions.get_or_insert_default().set("retryAfterSeconds", 7);
+        let over = answer(Response::from_errors(vec![error.clone()]));
+        for media in [Media::Json, Media::GraphqlResponse] {
+            assert_eq!(over.status(media), 429);
+        }
+        assert_eq!(over.headers[header::RETRY_AFTER], "7");
+        let of_a_field = answer(at_a_field(error));
+        assert_eq!(of_a_field.status(Media::Json), 200);
+        assert!(!of_a_field.headers.contains_key(header::RETRY_AFTER), "the rest was executed");
+        let never = answer(refusal(ErrorCode::RateLimited, "less"));
+        assert!(!never.headers.contains_key(header::RETRY_AFTER));
     }
 
     #[test]

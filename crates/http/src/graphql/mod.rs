@@ -4,7 +4,7 @@
 //!   GET  + upgrade: websocket   → websocket
 //!   GET  ?query=…               → queries only: a link or an image tag must not be able to change anything
 //!   POST application/json       → any operation
-//!   … + accept: text/event-stream, or a subscription  → event stream
+//!   … + accept: text/event-stream, or a subscription  → event stream, but for who is over a quota: status 429
 //! ```
 //!
 //! A GET needs no custom header: it can't have effects, and without CORS headers no foreign page can read its answer.
@@ -98,20 +98,22 @@ async fn respond<E: Executor>(
         return Err(Failure::method("POST", "a mutation needs a POST"));
     }
     let id = &context.request_id;
-    let mut response =
-        if accepted.prefers_stream || (kind == Some(OperationType::Subscription) && accepted.stream) {
-            sse::respond(app, prepared, &context)?
-        } else if kind == Some(OperationType::Subscription) {
-            let message = "a subscription needs accept: text/event-stream, or a WebSocket";
-            return Err(Failure::new(ErrorCode::NotAcceptable, message));
-        } else {
-            let media = accepted.for_failure();
-            let executed = match prepared {
-                Ok(operation) => execute(app, operation, id).await,
-                Err(errors) => async_graphql::Response::from_errors(errors),
-            };
-            single(Answer::new(executed, id, &app.metrics), media, app.config.write_timeout)
+    let over_quota = prepared.as_ref().is_err_and(|errors| answer::is_over_quota(errors));
+    let mut response = if !over_quota
+        && (accepted.prefers_stream || (kind == Some(OperationType::Subscription) && accepted.stream))
+    {
+        sse::respond(app, prepared, &context)?
+    } else if kind == Some(OperationType::Subscription) {
+        let message = "a subscription needs accept: text/event-stream, or a WebSocket";
+        return Err(Failure::new(ErrorCode::NotAcceptable, message));
+    } else {
+        let media = accepted.for_failure();
+        let executed = match prepared {
+            Ok(operation) => execute(app, operation, id).await,
+            Err(errors) => async_graphql::Response::from_errors(errors),
         };
+        single(Answer::new(executed, id, &app.metrics), media, app.config.write_timeout)
+    };
     if let Some(kind) = kind {
         response.extensions_mut().insert(OperationKind(kind));
     }
