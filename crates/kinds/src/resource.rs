@@ -174,6 +174,10 @@ impl<K: ResourceKind> Resource<K> {
     pub(crate) async fn health(&self, _: &Context<'_>) -> async_graphql::Result<ObjectHealth> {
         Ok(self.0.entry.health().into())
     }
+
+    pub(crate) async fn masked_fields(&self, _: &Context<'_>) -> async_graphql::Result<Vec<&str>> {
+        Ok(self.0.entry.masked().iter().map(|field| &**field).collect())
+    }
 }
 
 /// An object that is being answered, whatever its kind.
@@ -319,6 +323,13 @@ impl Common {
     /// shows no more than that.
     async fn manifest(&self) -> async_graphql::Result<Json> {
         self.part::<async_graphql::Value>().map(Json)
+    }
+
+    /// What of the object is masked for you, as paths of its manifest: the fields that rules name as personal data, where your
+    /// rights in the cluster lack the verb `unmask`. A text shows `•••`, an object or a list nothing, anything else null,
+    /// here and in whatever follows from it. Empty if you see the object as its cluster has it.
+    async fn masked_fields(&self) -> Vec<&str> {
+        self.entry().masked().iter().map(|field| &**field).collect()
     }
 
     /// How current the cluster's objects of this kind are.
