@@ -50,3 +50,6 @@ fn read<K: Kind>(
     let cluster = shared.cluster.clone();
     Ok(Arc::new(Entry { cluster, meta, columns, change: AtomicU64::new(0), body, mark }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,7 @@ mod graph;
 mod live;
 mod oracle;
 mod pages;
+mod pii;
 mod secrets;
 mod selectors;
 #[path = "../server/mod.rs"]
