@@ -87,7 +87,8 @@ impl Bed {
         let simulator = Simulator::start(simcluster::LOOPBACK).await.unwrap();
         let files = tempfile::tempdir().unwrap();
         let kinds = ["pods", "configmaps", "namespaces", "nodes"].map(ToOwned::to_owned);
-        let registry = Registry::new(kinds::kind_set().only(&kinds), Settings { pii: pii(), ..Settings::default() });
+        let registry =
+            Registry::new(kinds::kind_set().only(&kinds), Settings { pii: pii(), ..Settings::default() });
         let mut clusters = Vec::new();
         for cluster in world.clusters() {
             simulator.add(cluster);
@@ -117,7 +118,10 @@ fn pii() -> Pii {
         fields: vec![FieldPath::parse(field).unwrap()],
         ..Rule::default()
     };
-    Pii { rules: vec![rule("pods", "spec.containers.image"), rule("configmaps", "data.*")], labelled: Vec::new() }
+    Pii {
+        rules: vec![rule("pods", "spec.containers.image"), rule("configmaps", "data.*")],
+        labelled: Vec::new(),
+    }
 }
 
 /// An object's id, and whether it is masked.
@@ -193,7 +197,11 @@ fn check<K: Kind>(bed: &Bed, random: &mut StdRng, scope: &Scope, seed: u64) {
         .cloned()
         .collect();
     for from_end in [false, true] {
-        assert_eq!(ids(&pages::<K>(bed, scope, &namespaces, from_end, random)), wanted_ids(&wanted, scope), "{what}");
+        assert_eq!(
+            ids(&pages::<K>(bed, scope, &namespaces, from_end, random)),
+            wanted_ids(&wanted, scope),
+            "{what}"
+        );
     }
 
     for cluster in &bed.clusters {
@@ -218,7 +226,11 @@ fn check<K: Kind>(bed: &Bed, random: &mut StdRng, scope: &Scope, seed: u64) {
         );
         let selector = LabelSelector::parse(&format!("{key}={value}")).unwrap();
         let near: Vec<_> = labelled.iter().filter(|row| *row.meta.namespace == *namespace).cloned().collect();
-        assert_eq!(ids(&reader.labelled(cluster.as_str(), namespace, &selector)), wanted_ids(&near, scope), "{what}");
+        assert_eq!(
+            ids(&reader.labelled(cluster.as_str(), namespace, &selector)),
+            wanted_ids(&near, scope),
+            "{what}"
+        );
     }
     any(bed, scope, &visible, random, &what);
 }

@@ -171,7 +171,8 @@ impl ClusterDiff {
             }
         }
         self.compared += objects.len();
-        let masked = |found: &&Vec<(usize, SharedAny)>| found.iter().any(|(_, entry)| !entry.masked().is_empty());
+        let masked =
+            |found: &&Vec<(usize, SharedAny)>| found.iter().any(|(_, entry)| !entry.masked().is_empty());
         self.masked += objects.values().filter(masked).count();
         let clusters: Vec<String> = sides.iter().map(|side| side.cluster.clone()).collect();
         for ((namespace, name), found) in objects {

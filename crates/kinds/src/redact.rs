@@ -83,9 +83,7 @@ fn without_copies(metadata: &str) -> Result<String, Error> {
 /// Whether an annotation holds the object as a tool applied it, by its name or, for tools that aren't known, by the look of
 /// a secret in JSON; `value` is JSON itself, which escapes the quotes.
 fn is_copy(name: &str, value: &str) -> bool {
-    names_a_copy(name)
-        || value.contains(r#""data\"#)
-        || value.contains("stringData")
+    names_a_copy(name) || value.contains(r#""data\"#) || value.contains("stringData")
 }
 
 /// Writes a JSON object whose values are JSON already.

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use serde_json::value::RawValue;
 
 use super::{
-    PLACEHOLDER, FieldPath,
+    FieldPath, PLACEHOLDER,
     copies::is_copy,
     path::{Segment, escaped},
 };

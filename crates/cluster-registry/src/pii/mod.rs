@@ -126,7 +126,8 @@ mod tests {
             labelled: vec![FieldPath::parse("data.*").unwrap()],
         };
         let of_kind = pii.of(&CONFIG_MAPS);
-        let paths = |meta: &Meta| of_kind.paths(meta).into_iter().map(ToString::to_string).collect::<Vec<_>>();
+        let paths =
+            |meta: &Meta| of_kind.paths(meta).into_iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(paths(&meta("bank", &[])), ["data.kind"]);
         assert_eq!(paths(&meta("shop", &[])), ["data.kind", "data.namespace"]);
         assert_eq!(paths(&meta("bank", &[("tier", "gold")])), ["data.kind", "data.label"]);

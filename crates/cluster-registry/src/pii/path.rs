@@ -64,9 +64,7 @@ impl FieldPath {
                 "" => Err(PathError::EmptyStep(told())),
                 "*" if !escaped => Ok(Segment::Each),
                 "**" if !escaped => Err(PathError::DoubleStar(told())),
-                step if !escaped && step.contains(['[', ']', '{', '}']) => {
-                    Err(PathError::Brackets(told()))
-                }
+                step if !escaped && step.contains(['[', ']', '{', '}']) => Err(PathError::Brackets(told())),
                 _ => Ok(Segment::Key(step)),
             })
             .collect::<Result<Vec<_>, _>>()?;
@@ -150,7 +148,10 @@ mod tests {
             ("spec", vec![key("spec")]),
             ("data.*", vec![key("data"), Segment::Each]),
             ("spec.customers.*.email", vec![key("spec"), key("customers"), Segment::Each, key("email")]),
-            (r"metadata.annotations.shop\.example/mail", vec![key("metadata"), key("annotations"), key("shop.example/mail")]),
+            (
+                r"metadata.annotations.shop\.example/mail",
+                vec![key("metadata"), key("annotations"), key("shop.example/mail")],
+            ),
             (r"data.\*", vec![key("data"), key("*")]),
             (r"data.a\[0\]", vec![key("data"), key("a[0]")]),
             (r"data.a\\b", vec![key("data"), key(r"a\b")]),
@@ -159,15 +160,30 @@ mod tests {
             assert_eq!(path.segments, expected, "{text}");
             assert_eq!(path.to_string(), text);
         }
-        assert_eq!(FieldPath::parse(&format!("data.{}", escaped(r"a.b\c"))).unwrap().segments[1], key(r"a.b\c"));
+        assert_eq!(
+            FieldPath::parse(&format!("data.{}", escaped(r"a.b\c"))).unwrap().segments[1],
+            key(r"a.b\c")
+        );
     }
 
     #[test]
     fn what_identifies_objects_can_not_be_masked() {
         for text in [
-            "apiVersion", "kind", "kind.x", "metadata", "metadata.*", "metadata.name", "metadata.namespace",
-            "metadata.uid", "metadata.labels", "metadata.labels.app", "metadata.ownerReferences.*.name",
-            "metadata.resourceVersion", "metadata.*.contact", "*", "*.name",
+            "apiVersion",
+            "kind",
+            "kind.x",
+            "metadata",
+            "metadata.*",
+            "metadata.name",
+            "metadata.namespace",
+            "metadata.uid",
+            "metadata.labels",
+            "metadata.labels.app",
+            "metadata.ownerReferences.*.name",
+            "metadata.resourceVersion",
+            "metadata.*.contact",
+            "*",
+            "*.name",
         ] {
             let error = FieldPath::parse(text).unwrap_err();
             assert_eq!(error, PathError::Identity(text.to_owned()));

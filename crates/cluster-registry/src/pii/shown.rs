@@ -28,8 +28,7 @@ impl<'a> Shown<'a> {
         key: Option<&IndexKey<'_>>,
     ) -> Option<&'e Shared<K>> {
         let Some(twin) = entry.twin() else { return Some(entry) };
-        let view =
-            self.view.get_or_init(|| self.scope.to(Verb::Unmask).view(self.cluster, self.kind));
+        let view = self.view.get_or_init(|| self.scope.to(Verb::Unmask).view(self.cluster, self.kind));
         if view.has(&entry.meta.namespace, &entry.meta.name) {
             return Some(entry);
         }

@@ -33,8 +33,8 @@ use fleetgraph_core::{ClusterId, Error, Freshness, Kind, KindMeta, Timestamp, Wa
 
 #[cfg(test)]
 pub(crate) use snapshot::TakeVersion;
-pub(crate) use snapshot::{Versions, has_key};
 pub use snapshot::{Edge, Snapshot};
+pub(crate) use snapshot::{Versions, has_key};
 pub use writer::{AnyWriter, Writer};
 
 use crate::{codec::Codec, delta::Hub, pii::Pii};

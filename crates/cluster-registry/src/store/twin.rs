@@ -39,10 +39,7 @@ pub(super) fn twin<K: Kind>(
     mask(text, paths, Way::Bare)?.map(|masked| read(shared, masked)).transpose()
 }
 
-fn read<K: Kind>(
-    shared: &StoreShared<K>,
-    masked: Masked,
-) -> Result<Shared<K>, Box<dyn std::error::Error>> {
+fn read<K: Kind>(shared: &StoreShared<K>, masked: Masked) -> Result<Shared<K>, Box<dyn std::error::Error>> {
     let (meta, text) = raw::read(shared.kind, &masked.text)?;
     let columns = K::columns_of(shared.kind, &text)?;
     let body = shared.codec.encode(&text)?;

@@ -22,7 +22,8 @@ use crate::{
 const MALFORMED_NAMES: usize = 10_000;
 
 /// Why an object of which something is masked can't be read.
-const NOT_TOLD: &str = "it isn't as the API defines it; since a rule of `pii` is for it, nothing of it is quoted";
+const NOT_TOLD: &str =
+    "it isn't as the API defines it; since a rule of `pii` is for it, nothing of it is quoted";
 
 /// Writes one kind of one cluster. There is exactly one for a store; it can't be cloned.
 pub struct Writer<K: Kind> {

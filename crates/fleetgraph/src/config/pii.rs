@@ -39,7 +39,8 @@ impl PiiConfig {
     /// The rules, as far as they can be read: what can't was refused before.
     #[must_use]
     pub fn read(&self) -> Pii {
-        let paths = |fields: &[String]| fields.iter().filter_map(|field| FieldPath::parse(field).ok()).collect();
+        let paths =
+            |fields: &[String]| fields.iter().filter_map(|field| FieldPath::parse(field).ok()).collect();
         let rule = |rule: &PiiRuleConfig| Rule {
             kinds: rule.kinds.clone(),
             namespaces: rule.namespaces.iter().cloned().collect(),

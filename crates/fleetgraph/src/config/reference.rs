@@ -6,8 +6,7 @@ use serde_json::Value;
 
 use super::{
     ClusterConfig, Config, CustomResourceConfig, CustomResourceReferenceConfig, OVERRIDES, PiiRuleConfig,
-    keys::SECTIONS,
-    settings::KeyDoc,
+    keys::SECTIONS, settings::KeyDoc,
 };
 
 const HEAD: &str = "\

@@ -49,8 +49,12 @@ fn a_key_is_looked_for_in_the_items_of_lists_and_a_star_names_the_items() {
 
 #[test]
 fn paths_that_name_nothing_mask_nothing() {
-    let object = json!({"spec": {"a": "x", "b": null, "c": {}}, "metadata": {"name": "n", "annotations": {"k": "v"}}});
-    assert_eq!(masked(&object, &["spec.z", "data.*", "spec.a.b", "spec.b", "spec.c.*", "spec.c"], Way::Replaced), None);
+    let object =
+        json!({"spec": {"a": "x", "b": null, "c": {}}, "metadata": {"name": "n", "annotations": {"k": "v"}}});
+    assert_eq!(
+        masked(&object, &["spec.z", "data.*", "spec.a.b", "spec.b", "spec.c.*", "spec.c"], Way::Replaced),
+        None
+    );
     let (_, fields) = masked(&object, &["spec.z", "spec.a"], Way::Replaced).unwrap();
     assert_eq!(fields, ["spec.a"]);
 }
@@ -75,7 +79,10 @@ fn a_copy_of_the_object_in_an_annotation_is_masked_with_it() {
         ]
     );
     let (shown, _) = masked(&object, &["data.mail"], Way::LeftOut).unwrap();
-    assert_eq!(shown, json!({"metadata": {"name": "n", "annotations": {"kept": "yes"}}, "data": {"size": 3}}));
+    assert_eq!(
+        shown,
+        json!({"metadata": {"name": "n", "annotations": {"kept": "yes"}}, "data": {"size": 3}})
+    );
     // What was taken out of the object is still in the copy.
     let object = json!({"metadata": {"name": "n", "annotations": {COPY: copy}}, "data": {}});
     assert!(masked(&object, &["data.mail"], Way::Replaced).is_some());
@@ -100,7 +107,11 @@ fn what_is_nested_without_end_is_masked_whole_and_everything_else_is_kept_as_it_
     let path = FieldPath::parse("spec.mail").unwrap();
     let masked = mask(&text, &[&path].into(), Way::Replaced).unwrap().unwrap();
     assert!(!masked.text.contains("alice"));
-    assert!(masked.text.ends_with(r#""exact":[1.0, 1e3,18446744073709551616 ,"\u0061"]}"#), "{}", masked.text);
+    assert!(
+        masked.text.ends_with(r#""exact":[1.0, 1e3,18446744073709551616 ,"\u0061"]}"#),
+        "{}",
+        masked.text
+    );
 }
 
 #[test]

@@ -39,7 +39,11 @@ pub fn canary(namespace: &str, mark: &str) -> String {
 pub fn canaries() -> Vec<String> {
     let of = |namespace| MARKS.map(|mark| canary(namespace, mark));
     // The name of the config map that a volume names is no secret of the config map.
-    NAMESPACES.iter().flat_map(|namespace| of(*namespace)).filter(|canary| !canary.ends_with("volume")).collect()
+    NAMESPACES
+        .iter()
+        .flat_map(|namespace| of(*namespace))
+        .filter(|canary| !canary.ends_with("volume"))
+        .collect()
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -204,7 +208,8 @@ fn objects(plane: &ControlPlane, namespace: &str) -> Vec<Value> {
         false => format!("{}-too", canary(namespace, mark)),
     };
     let object = |api: &str, kind: &str, name: &str, body: Value| {
-        let mut object = json!({ "apiVersion": api, "kind": kind, "metadata": { "name": name, "namespace": namespace } });
+        let mut object =
+            json!({ "apiVersion": api, "kind": kind, "metadata": { "name": name, "namespace": namespace } });
         object.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
         object
     };
@@ -224,7 +229,12 @@ fn objects(plane: &ControlPlane, namespace: &str) -> Vec<Value> {
     // The name is the same in both clusters, since it is that of an object.
     let volume = canary(namespace, "volume");
     vec![
-        object("v1", "ConfigMap", "marked", json!({ "data": { "mail": word("mail"), "open": "for everybody" } })),
+        object(
+            "v1",
+            "ConfigMap",
+            "marked",
+            json!({ "data": { "mail": word("mail"), "open": "for everybody" } }),
+        ),
         object("v1", "ConfigMap", "named", json!({ "data": { "mail": "nobody's" } })),
         object("v1", "ConfigMap", &volume, json!({ "data": { "open": "for everybody" } })),
         labelled,

@@ -44,7 +44,8 @@ async fn every_field_of_every_kind_has_an_answer_whatever_is_masked() {
     parts.push("metadata.annotations".to_owned());
     let (mut asked, mut masked) = (0, 0);
     for steps in 0..=STEPS {
-        let fields: Vec<String> = parts.iter().map(|part| format!("'{part}{}'", ".*".repeat(steps))).collect();
+        let fields: Vec<String> =
+            parts.iter().map(|part| format!("'{part}{}'", ".*".repeat(steps))).collect();
         let kinds: Vec<_> = KINDS.iter().map(|(path, _)| path.rsplit('/').next().unwrap()).collect();
         let server = Server::configured(&format!(
             "clusters:\n{}watch_resources: [{}]\nsecrets: keys\npii: {{rules: [{{fields: [{}]}}]}}\n{}limits: {{introspection: true}}\n",
@@ -82,7 +83,9 @@ async fn every_field_of_every_kind_has_an_answer_whatever_is_masked() {
             for row in rows {
                 asked += 1;
                 masked += usize::from(row["maskedFields"] != json!([]));
-                for part in row["manifest"].as_object().unwrap().iter().filter(|(part, _)| parts.contains(part)) {
+                for part in
+                    row["manifest"].as_object().unwrap().iter().filter(|(part, _)| parts.contains(part))
+                {
                     assert!(
                         is_masked(part.1, steps),
                         "{steps} steps: {} of {}: {}",

@@ -32,8 +32,20 @@ async fn events_are_masked_as_answers_are_and_a_change_of_what_is_masked_is_none
     let whole = "configMap { name data manifest yaml annotations maskedFields }";
     let any = "resource { id ... on ConfigMap { name data manifest yaml annotations maskedFields } }";
     let documents = [
-        ("configMapEvents", "configMap", format!("subscription {{ configMapEvents({of}, initial: true) {{ type reason message {whole} }} }}")),
-        ("resourceEvents", "resource", format!("subscription {{ resourceEvents({of}, resourceType: \"configmaps\", initial: true) {{ type reason message {any} }} }}")),
+        (
+            "configMapEvents",
+            "configMap",
+            format!(
+                "subscription {{ configMapEvents({of}, initial: true) {{ type reason message {whole} }} }}"
+            ),
+        ),
+        (
+            "resourceEvents",
+            "resource",
+            format!(
+                "subscription {{ resourceEvents({of}, resourceType: \"configmaps\", initial: true) {{ type reason message {any} }} }}"
+            ),
+        ),
     ];
     for caller in Caller::ALL {
         for (root, object, document) in &documents {
@@ -48,7 +60,9 @@ async fn events_are_masked_as_answers_are_and_a_change_of_what_is_masked_is_none
     }
 
     // Updates that change nothing that is selected and shown are left out.
-    let document = format!("subscription {{ configMapEvents({of}, initial: true, onlyChanges: true) {{ type configMap {{ name data }} }} }}");
+    let document = format!(
+        "subscription {{ configMapEvents({of}, initial: true, onlyChanges: true) {{ type configMap {{ name data }} }} }}"
+    );
     let mut stream = Subscription::start_as(bed.http(), &bed.token(Caller::Reader), &document).await;
     stream.until(|event| event["configMapEvents"]["configMap"]["name"] == "marked").await;
     write(&bed, json!({ "mail": format!("{CANARY}-again") })).await;
@@ -63,17 +77,23 @@ async fn events_are_masked_as_answers_are_and_a_change_of_what_is_masked_is_none
     );
     for caller in Caller::ALL {
         let mut stream = Subscription::start_as(bed.http(), &bed.token(caller), &document).await;
-        let event = stream.until(|event| event["customResourceEvents"]["customResource"]["name"] == "marked").await;
+        let event =
+            stream.until(|event| event["customResourceEvents"]["customResource"]["name"] == "marked").await;
         let told = !matches!(caller, Caller::Reader);
         assert_eq!(event.to_string().contains("canary-"), told, "{caller:?}: {event}");
-        assert_eq!(event["customResourceEvents"]["customResource"]["maskedFields"] == json!([]), told, "{event}");
+        assert_eq!(
+            event["customResourceEvents"]["customResource"]["maskedFields"] == json!([]),
+            told,
+            "{event}"
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_open_stream_is_masked_soon_after_the_right_to_unmask_is_revoked() {
     let bed = Bed::start().await;
-    let document = format!("subscription {{ configMapEvents({}) {{ type configMap {{ name data }} }} }}", arguments());
+    let document =
+        format!("subscription {{ configMapEvents({}) {{ type configMap {{ name data }} }} }}", arguments());
     let mut stream = Subscription::start_as(bed.http(), &bed.token(Caller::Keeper), &document).await;
     let mut number = 0;
     // One round: a change, and whether its event tells the value.

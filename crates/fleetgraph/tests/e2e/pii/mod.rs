@@ -35,7 +35,8 @@ fn everything(schema: &Schema, cluster: &str) -> Vec<String> {
     let graph_ids = namespaces.iter().flat_map(|namespace| {
         MARKED.map(|(_, resource, _)| format!("{resource}/{cluster}:{namespace}:marked"))
     });
-    let places = Places { namespaces: namespaces.clone(), roots: roots.collect(), graph_ids: graph_ids.collect() };
+    let places =
+        Places { namespaces: namespaces.clone(), roots: roots.collect(), graph_ids: graph_ids.collect() };
     let mut all: Vec<String> =
         documents::all(schema, cluster, &places).into_iter().map(|document| document.text).collect();
     for namespace in &namespaces {
@@ -70,8 +71,12 @@ fn everything(schema: &Schema, cluster: &str) -> Vec<String> {
 async fn who_may_not_unmask_personal_data_learns_nothing_of_it() {
     let bed = Bed::start().await;
     let schema = Schema::ask_as(bed.http(), &bed.token(Caller::Boss)).await;
-    let documents: Vec<String> =
-        CLUSTERS.iter().flat_map(|cluster| everything(&schema, cluster)).collect::<BTreeSet<_>>().into_iter().collect();
+    let documents: Vec<String> = CLUSTERS
+        .iter()
+        .flat_map(|cluster| everything(&schema, cluster))
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
     for caller in Caller::ALL {
         let token = bed.token(caller);
         let mut told = BTreeSet::new();
@@ -182,10 +187,14 @@ async fn an_answer_says_what_was_masked_and_leaves_the_rest() {
     }
     // By its name, one object of a namespace in which nothing else may be unmasked.
     let one = |name: &str| {
-        format!("{{ configMap(cluster: {:?}, namespace: \"bank\", name: {name:?}) {{ maskedFields }} }}", CLUSTERS[0])
+        format!(
+            "{{ configMap(cluster: {:?}, namespace: \"bank\", name: {name:?}) {{ maskedFields }} }}",
+            CLUSTERS[0]
+        )
     };
     let token = bed.token(Caller::Keeper);
-    let fields = async |name: &str| bed.ask(&token, &one(name)).await["data"]["configMap"]["maskedFields"].clone();
+    let fields =
+        async |name: &str| bed.ask(&token, &one(name)).await["data"]["configMap"]["maskedFields"].clone();
     assert_eq!(fields("named").await, json!([]));
     assert_ne!(fields("marked").await, json!([]));
 }
