@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use fleetgraph_core::Timestamp;
 use serde_json::value::RawValue;
 
 use super::{
@@ -17,9 +18,10 @@ const MAX_LISTS: usize = 32;
 /// What becomes of a masked value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// A text becomes [`PLACEHOLDER`], an object or a list an empty one, and a number or a truth value null.
+    /// A text becomes [`PLACEHOLDER`], a time null, and anything else what its type begins with: 0, false, `{}`, `[]`. That is
+    /// what API servers write where there is no value, so that almost every field can be it.
     Replaced,
-    /// It is left out, with its key. For a field that can hold neither the placeholder nor null.
+    /// It is left out, with its key. For what follows from an object, where it can't be that.
     LeftOut,
     /// Nothing but the metadata is left of the object, without annotations. For an object that has to have what is masked.
     Bare,
@@ -153,15 +155,19 @@ impl Masker {
     }
 
     fn replace(&mut self, value: &str) {
-        match value.as_bytes().first() {
-            Some(b'"') => {
+        match value.as_bytes() {
+            [b'"', b'0'..=b'9', ..] if serde_json::from_str::<Timestamp>(value).is_ok() => {
+                self.out.push_str("null");
+            }
+            [b'"', ..] => {
                 self.out.push('"');
                 self.out.push_str(PLACEHOLDER);
                 self.out.push('"');
             }
-            Some(b'{') => self.out.push_str("{}"),
-            Some(b'[') => self.out.push_str("[]"),
-            _ => self.out.push_str("null"),
+            [b'{', ..] => self.out.push_str("{}"),
+            [b'[', ..] => self.out.push_str("[]"),
+            [b't' | b'f', ..] => self.out.push_str("false"),
+            _ => self.out.push('0'),
         }
     }
 }
@@ -198,6 +204,17 @@ fn says_nothing(value: &str) -> bool {
 
 /// Metadata without annotations. What else there was is said to be masked.
 fn bare(object: &str, mut masked: BTreeSet<Arc<str>>) -> Result<Masked, serde_json::Error> {
+    let text = metadata_only(object, &mut |left_out| {
+        masked.insert(left_out.into());
+    })?;
+    Ok(Masked { text, fields: masked.into_iter().collect() })
+}
+
+/// What of an object remains where nothing but its metadata is shown, without annotations; tells what was left out.
+///
+/// # Errors
+/// When the text is no object.
+pub fn metadata_only(object: &str, left_out: &mut dyn FnMut(String)) -> Result<String, serde_json::Error> {
     let Fields(fields) = serde_json::from_str(object)?;
     let mut text = String::new();
     for (key, value) in &fields {
@@ -211,7 +228,7 @@ fn bare(object: &str, mut masked: BTreeSet<Arc<str>>) -> Result<Masked, serde_js
                 let mut kept = String::new();
                 for (key, value) in metadata {
                     if key == "annotations" {
-                        masked.insert("metadata.annotations".into());
+                        left_out("metadata.annotations".to_owned());
                         continue;
                     }
                     push_key(&mut kept, &key);
@@ -220,12 +237,10 @@ fn bare(object: &str, mut masked: BTreeSet<Arc<str>>) -> Result<Masked, serde_js
                 push_key(&mut text, key);
                 text.push_str(&bracketed(&kept));
             }
-            key => {
-                masked.insert(escaped(key).into());
-            }
+            key => left_out(escaped(key)),
         }
     }
-    Ok(Masked { text: bracketed(&text), fields: masked.into_iter().collect() })
+    Ok(bracketed(&text))
 }
 
 fn bracketed(members: &str) -> String {

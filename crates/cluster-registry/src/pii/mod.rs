@@ -21,6 +21,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use fleetgraph_core::{KindMeta, LabelSelector, Meta};
 
 pub use copies::names_a_copy;
+pub use mask::metadata_only;
 pub(crate) use mask::{Masked, Way, mask};
 pub use path::{FieldPath, PathError};
 pub use shown::{Shown, shown};

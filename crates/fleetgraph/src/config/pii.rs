@@ -8,7 +8,7 @@ use super::settings::settings;
 settings! {
     /// Personal data. It is shown to those whom the cluster's own roles give the verb `unmask` on the object's kind, such as by
     /// `kubectl create role … --verb=unmask --resource=configmaps`; to everybody else `•••` in place of each text, nothing in
-    /// place of an object or a list, and null in place of anything else. Who isn't asked who they are sees everything.
+    /// place of an object, a list or a time, 0 in place of a number, and false in place of a truth value. Who isn't asked who they are sees everything.
     pub struct PiiConfig {
         /// Which fields of which objects are personal data.
         rules: Vec<PiiRuleConfig> = Vec::new(),

@@ -18,12 +18,12 @@ fn masked(object: &Value, texts: &[&str], way: Way) -> Option<(Value, Vec<String
 
 #[test]
 fn each_type_of_value_is_masked_in_its_way() {
-    let object = json!({"spec": {"text": "a", "number": 7, "truth": true, "list": [1], "map": {"k": "v"}, "null": null,
+    let object = json!({"spec": {"text": "a", "time": "2026-11-21T04:08:52Z", "number": 7, "truth": true, "list": [1], "map": {"k": "v"}, "null": null,
         "empty": {}, "none": []}, "other": [1, "x"]});
     let (shown, fields) = masked(&object, &["spec.*"], Way::Replaced).unwrap();
     assert_eq!(
         shown,
-        json!({"spec": {"text": PLACEHOLDER, "number": null, "truth": null, "list": [], "map": {}, "null": null,
+        json!({"spec": {"text": PLACEHOLDER, "time": null, "number": 0, "truth": false, "list": [], "map": {}, "null": null,
             "empty": {}, "none": []}, "other": [1, "x"]})
     );
     assert_eq!(fields, ["spec.*"]);
@@ -155,7 +155,9 @@ fn reference(value: &mut Value, steps: &[String]) {
                 Value::String(_) => PLACEHOLDER.into(),
                 Value::Object(_) => json!({}),
                 Value::Array(_) => json!([]),
-                _ => Value::Null,
+                Value::Number(_) => json!(0),
+                Value::Bool(_) => json!(false),
+                Value::Null => Value::Null,
             }
         }
         ([step, rest @ ..], Value::Array(items)) => {

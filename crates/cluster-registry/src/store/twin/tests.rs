@@ -1,11 +1,15 @@
-use fleetgraph_core::{ClusterId, IndexKey, KindMeta, Meta, Timestamp};
+use std::num::NonZeroU32;
+
+use fleetgraph_core::{
+    ClusterId, Extent, IndexKey, KindMeta, Meta, Scope, Sight, Timestamp, Verb, View, Within,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::{
     delta::{Change, Hub},
-    pii::{PLACEHOLDER, Pii, Rule},
+    pii::{PLACEHOLDER, Pii, Rule, Shown, shown},
     raw::Raw,
     store::{AnyWriter, Store, Writer, has_key, new},
 };
@@ -25,7 +29,7 @@ struct Text {
 
 #[derive(Deserialize)]
 struct Room {
-    number: u32,
+    number: NonZeroU32,
 }
 
 impl Kind for Visit {
@@ -42,7 +46,7 @@ impl Kind for Visit {
 
     fn columns(object: &str) -> Result<Text, serde_json::Error> {
         let text: Text = serde_json::from_str(object)?;
-        let _ = (&text.at, text.rooms.iter().flatten().map(|room| room.number).sum::<u32>());
+        let _ = (&text.at, text.rooms.iter().flatten().map(|room| room.number.get()).sum::<u32>());
         Ok(text)
     }
 
@@ -106,14 +110,15 @@ fn all_that_follows_from_a_masked_text_is_masked() {
 }
 
 #[test]
-fn a_field_that_can_not_hold_the_placeholder_is_left_out() {
-    let (entry, twin) = both(&["at", "note"]);
+fn what_can_not_be_what_masking_makes_of_it_is_left_out() {
+    let (entry, twin) = both(&["at", "rooms.*", "note"]);
     let twin = twin.unwrap();
-    assert_eq!((twin.columns.at, masked(&twin)), (None, vec!["at", "note"]));
+    assert_eq!((twin.columns.at, masked(&twin)), (None, vec!["at", "note", "rooms.*"]));
     let mut expected = json(&entry);
     let members = expected.as_object_mut().unwrap();
     members.remove("at");
     members.remove("note");
+    members.insert("rooms".to_owned(), json!([]));
     assert_eq!(json(&twin), expected);
 }
 
@@ -152,4 +157,44 @@ fn both_forms_have_the_number_of_the_change_and_go_together() {
     assert!(store.snapshot().get("inn", "one").unwrap().twin().is_none());
     let alice = IndexKey::Ref { relation: "guest", namespace: "", name: "alice" };
     assert_eq!(store.snapshot().by(alice).count(), 0);
+}
+
+/// Somebody who sees everything, and may unmask what lies in one namespace.
+#[derive(Debug)]
+struct Guest(&'static str);
+
+impl Sight for Guest {
+    fn has_cluster(&self, _: &ClusterId) -> bool {
+        true
+    }
+
+    fn view(&self, _: &ClusterId, verb: Verb, _: &KindMeta) -> View {
+        let within = Within { whole: true, ..Within::default() };
+        let here = Extent { namespaces: [(Arc::from(self.0), within)].into(), ..Extent::default() };
+        if verb == Verb::Unmask { View::of(Arc::new(here)) } else { View::all() }
+    }
+}
+
+#[test]
+fn who_may_not_unmask_an_object_is_shown_its_twin_and_does_not_find_it_by_what_is_masked() {
+    let (entry, twin) = both(&["guest"]);
+    let twin = twin.unwrap();
+    let alice = IndexKey::Ref { relation: "guest", namespace: "", name: "alice" };
+    let label = IndexKey::Label("a", "b");
+    let cluster = ClusterId::new("c").unwrap();
+    for (scope, unmasks) in [
+        (Scope::everything(), true),
+        (Scope::of(Arc::new(Guest("inn"))), true),
+        (Scope::of(Arc::new(Guest("bank"))), false),
+    ] {
+        let form = if unmasks { &entry } else { &twin };
+        assert!(Arc::ptr_eq(&shown(&entry, &scope), form));
+        for verb in [Verb::List, Verb::Get, Verb::Watch] {
+            let scope = scope.to(verb);
+            let by = Shown::to(&scope, &cluster, &Visit::META);
+            assert!(by.of(&entry, None).is_some_and(|shown| Arc::ptr_eq(shown, form)));
+            assert!(by.of(&entry, Some(&label)).is_some_and(|shown| Arc::ptr_eq(shown, form)));
+            assert_eq!(by.of(&entry, Some(&alice)).is_some(), unmasks);
+        }
+    }
 }
