@@ -93,7 +93,7 @@ impl Bed {
         let clusters: String = fleet.planes().iter().map(bed::cluster).collect();
         let server = Server::configured(&format!(
             "clusters:\n{clusters}enable_custom_resources: true\nwatch_resources: [default, leases]\n{RULES}{}\
-             limits: {{max_complexity: 100000000, max_selections: 1000000, max_tokens: 1000000, max_document_bytes: 10000000, \
+             limits: {{max_complexity: 100000000000, max_selections: 1000000, max_tokens: 1000000, max_document_bytes: 10000000, \
              max_depth: 40, max_root_fields: 10000, max_aliases: 10000, introspection: true}}\n",
             authentication(&issuer)
         ));

@@ -84,7 +84,7 @@ async fn who_may_not_unmask_personal_data_learns_nothing_of_it() {
             let answer = bed.ask(&token, document).await;
             // A cluster has no more than one side to compare.
             if answer["data"].is_null() {
-                assert!(document.contains("clusterDiff"), "{document}: {answer}");
+                assert!(document.contains("clusterDiff"), "{answer}: {document}");
             }
             let text = answer.to_string();
             for canary in canaries().into_iter().filter(|canary| text.contains(canary.as_str())) {
