@@ -129,7 +129,7 @@ impl Masker {
 
     fn list(&mut self, list: &str, active: &[Active<'_>], lists: usize) -> Result<(), serde_json::Error> {
         let items: Vec<&RawValue> = serde_json::from_str(list)?;
-        let further: Vec<Active<'_>> = active.iter().map(Active::into_item).collect();
+        let further: Vec<Active<'_>> = active.iter().copied().map(Active::into_item).collect();
         let start = self.out.len();
         for item in items {
             let before = self.out.len();
@@ -174,7 +174,7 @@ impl Masker {
 
 impl<'p> Active<'p> {
     /// The path below a key, if it leads there; and whether it does because the value is a copy.
-    fn into_key(&self, key: &str, value: &str) -> Option<(Self, bool)> {
+    fn into_key(self, key: &str, value: &str) -> Option<(Self, bool)> {
         let (first, rest) = self.rest.split_first()?;
         let (leads, copy) = match first {
             Segment::Key(name) => (name == key, false),
@@ -185,10 +185,10 @@ impl<'p> Active<'p> {
     }
 
     /// The path below each item of a list: `*` names the items, and a key is looked for in each.
-    fn into_item(&self) -> Self {
+    fn into_item(self) -> Self {
         match self.rest.split_first() {
             Some((Segment::Each, rest)) => Self { path: self.path, rest },
-            _ => *self,
+            _ => self,
         }
     }
 }
