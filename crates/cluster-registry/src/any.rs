@@ -12,6 +12,7 @@ use fleetgraph_core::{
 use crate::{
     codec::DecodeError,
     entry::Entry,
+    pii::{Shown, shown},
     read::{chosen, narrowest, problem, spans},
     registry::{Clusters, Registry},
     store::{Edge, Store},
@@ -38,6 +39,8 @@ pub trait AnyEntry: Send + Sync {
     /// # Errors
     /// When the stored bytes are damaged.
     fn json(&self) -> Result<String, DecodeError>;
+    /// What was masked of the object; see [`Entry::masked`].
+    fn masked(&self) -> &[Arc<str>];
     /// Bytes that the compressed object takes.
     fn body_len(&self) -> usize;
     /// For the way back to `Arc<Entry<K>>`.
@@ -85,6 +88,10 @@ impl<K: Kind> AnyEntry for Entry<K> {
         Entry::json(self)
     }
 
+    fn masked(&self) -> &[Arc<str>] {
+        Entry::masked(self)
+    }
+
     fn body_len(&self) -> usize {
         Entry::body_len(self)
     }
@@ -125,13 +132,16 @@ pub trait AnyStore: Send + Sync {
     fn check_fields(&self, fields: &FieldSelector) -> Result<(), Error>;
     /// The narrowest key that everything these selectors match stands under.
     fn narrowest<'a>(&self, labels: &'a LabelSelector, fields: &'a FieldSelector) -> Option<IndexKey<'a>>;
-    fn get(&self, namespace: &str, name: &str) -> Option<SharedAny>;
-    /// Shows objects in order (those under a key, if one is given) until it is told to stop; gives whether it was.
+    /// An object that the caller may see, as that caller may see it.
+    fn get(&self, namespace: &str, name: &str, scope: &Scope) -> Option<SharedAny>;
+    /// Shows objects in order (those under a key, if one is given), as the caller may see them, until it is told to stop;
+    /// gives whether it was. Which of them the caller may see at all is for the caller of this to judge.
     fn scan(
         &self,
         key: Option<IndexKey<'_>>,
         from: Edge<'_>,
         to: Edge<'_>,
+        scope: &Scope,
         look: &mut Look<'_>,
     ) -> ControlFlow<()>;
     fn typed(&self) -> &(dyn Any + Send + Sync);
@@ -182,8 +192,8 @@ impl<K: Kind> AnyStore for Store<K> {
         narrowest::<K>(labels, fields)
     }
 
-    fn get(&self, namespace: &str, name: &str) -> Option<SharedAny> {
-        self.snapshot().get(namespace, name).map(|entry| Arc::clone(entry) as SharedAny)
+    fn get(&self, namespace: &str, name: &str, scope: &Scope) -> Option<SharedAny> {
+        self.snapshot().get(namespace, name).map(|entry| shown(entry, scope) as SharedAny)
     }
 
     fn scan(
@@ -191,10 +201,13 @@ impl<K: Kind> AnyStore for Store<K> {
         key: Option<IndexKey<'_>>,
         from: Edge<'_>,
         to: Edge<'_>,
+        scope: &Scope,
         look: &mut Look<'_>,
     ) -> ControlFlow<()> {
+        let shown = Shown::to(scope, Store::cluster(self), Store::kind(self));
         self.snapshot()
             .scan(key, from, to)
+            .filter_map(|entry| shown.of(entry, key.as_ref()))
             .try_for_each(|entry| look(&**entry, &|| Arc::<Entry<K>>::clone(entry)))
     }
 
@@ -272,7 +285,7 @@ impl AnyReader<'_> {
     #[must_use]
     pub fn get(&self, store: &dyn AnyStore, namespace: &str, name: &str) -> Option<SharedAny> {
         let seen = self.scope.allows(store.cluster(), store.kind(), namespace, name);
-        seen.then(|| store.get(namespace, name))?
+        seen.then(|| store.get(namespace, name, self.scope))?
     }
 
     /// The objects of a kind under a key, in order, `limit` at most; and whether there are more.
@@ -331,14 +344,14 @@ impl AnyReader<'_> {
     ) -> ControlFlow<()> {
         let view = self.scope.view(store.cluster(), store.kind());
         if view.is_all() {
-            return store.scan(key, from, to, look);
+            return store.scan(key, from, to, self.scope, look);
         }
         spans(&view, key, &BTreeSet::new()).into_iter().try_for_each(|(first, last)| {
             let (first, last) = (first.max(from), last.min(to));
             if first >= last {
                 return ControlFlow::Continue(());
             }
-            store.scan(key, first, last, &mut |entry, share| {
+            store.scan(key, first, last, self.scope, &mut |entry, share| {
                 let meta = entry.meta();
                 if view.has(&meta.namespace, &meta.name) {
                     look(entry, share)

@@ -91,7 +91,8 @@ impl Cluster {
         fleet_slots: Arc<tokio::sync::Semaphore>,
         events: broadcast::Sender<ClusterDelta>,
     ) -> Arc<Self> {
-        let (order, writers): (Vec<_>, Vec<_>) = kinds.iter().map(|kind| kind.store(&spec.id)).unzip();
+        let (order, writers): (Vec<_>, Vec<_>) =
+            kinds.iter().map(|kind| kind.store(&spec.id, &settings.pii)).unzip();
         let stores = order.iter().map(|store| (store.typed().type_id(), Arc::clone(store))).collect();
         let slots = ListSlots::new(fleet_slots, settings.concurrent_lists_per_cluster);
         let cluster = Arc::new(Self {

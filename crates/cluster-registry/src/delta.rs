@@ -7,7 +7,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use fleetgraph_core::{ClusterId, Kind, KindMeta, Timestamp};
@@ -104,7 +104,7 @@ impl<K: Kind> Hub<K> {
         let mut log = self.log();
         for (change, number) in changes.iter().zip(log.last + 1..) {
             if let Change::Applied { new, .. } = change {
-                new.change.store(number, Ordering::Release);
+                new.number(number);
             }
         }
         show();

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! Entry<Pod>   cluster ─ meta (identity, interned labels, owners, times) ─ columns (typed, small)
-//!                └─ body: the whole object as JSON without managedFields, compressed
+//!                ├─ body: the whole object as JSON without managedFields, compressed
+//!                └─ mark: the same object for those who may not unmask it, where something of it is masked
 //! ```
 //!
 //! A typed pod takes 40 KB; an entry takes about one and a half. Lists, filters and sorts read `meta` and
@@ -26,6 +27,15 @@ pub struct Entry<K: Kind> {
     /// built before it is taken.
     pub(crate) change: AtomicU64,
     pub(crate) body: Body,
+    pub(crate) mark: Option<Mark<K>>,
+}
+
+/// What masking has to do with an entry.
+pub(crate) enum Mark<K: Kind> {
+    /// Something of the object is masked for those who may not unmask it: they are shown this.
+    Twin(Shared<K>),
+    /// It is such a twin, and this was masked.
+    Masked(Box<[Arc<str>]>),
 }
 
 impl<K: Kind> Entry<K> {
@@ -56,6 +66,31 @@ impl<K: Kind> Entry<K> {
     #[must_use]
     pub fn change(&self) -> u64 {
         self.change.load(Ordering::Acquire)
+    }
+
+    /// What was masked of the object: paths, as the rules have them. Empty for one that is as its cluster has it.
+    #[must_use]
+    pub fn masked(&self) -> &[Arc<str>] {
+        match &self.mark {
+            Some(Mark::Masked(fields)) => fields,
+            _ => &[],
+        }
+    }
+
+    /// The object as those see it who may not unmask it, if that is another.
+    pub(crate) fn twin(&self) -> Option<&Shared<K>> {
+        match &self.mark {
+            Some(Mark::Twin(twin)) => Some(twin),
+            _ => None,
+        }
+    }
+
+    /// Gives the entry, in both its forms, the number of the change that makes it visible.
+    pub(crate) fn number(&self, change: u64) {
+        if let Some(twin) = self.twin() {
+            twin.change.store(change, Ordering::Release);
+        }
+        self.change.store(change, Ordering::Release);
     }
 
     /// `cluster:namespace:name`; where a type stands for several kinds, the kind before it:

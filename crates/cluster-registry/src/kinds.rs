@@ -12,6 +12,7 @@ use crate::{
     any::AnyStore,
     codec::Codec,
     delta::Hub,
+    pii::Pii,
     store::{self, AnyWriter},
 };
 
@@ -76,7 +77,7 @@ pub(crate) trait WatchedKind: Send + Sync {
     fn by_default(&self) -> bool;
     fn hub(&self) -> Arc<dyn Any + Send + Sync>;
     /// Makes the store of a cluster, and what will fill it.
-    fn store(&self, cluster: &ClusterId) -> (Arc<dyn AnyStore>, Box<dyn AnyWriter>);
+    fn store(&self, cluster: &ClusterId, pii: &Pii) -> (Arc<dyn AnyStore>, Box<dyn AnyWriter>);
 }
 
 struct Watched<K: Kind> {
@@ -97,20 +98,21 @@ impl<K: Kind> WatchedKind for Watched<K> {
         Arc::<Hub<K>>::clone(&self.hub)
     }
 
-    fn store(&self, cluster: &ClusterId) -> (Arc<dyn AnyStore>, Box<dyn AnyWriter>) {
-        pair::<K>(cluster, &K::META, None, Arc::clone(&self.codec), Arc::clone(&self.hub))
+    fn store(&self, cluster: &ClusterId, pii: &Pii) -> (Arc<dyn AnyStore>, Box<dyn AnyWriter>) {
+        let how = (Arc::clone(&self.codec), pii.of(&K::META));
+        pair::<K>(cluster, &K::META, None, how, Arc::clone(&self.hub))
     }
 }
 
-/// Makes the store of a kind of a cluster, and what will fill it.
+/// Makes the store of a kind of a cluster, and what will fill it: compressed with this codec, masked by these rules.
 pub(crate) fn pair<K: Kind>(
     cluster: &ClusterId,
     kind: &'static KindMeta,
     namespace: Option<String>,
-    codec: Arc<Codec>,
+    how: (Arc<Codec>, Arc<Pii>),
     hub: Arc<Hub<K>>,
 ) -> (Arc<dyn AnyStore>, Box<dyn AnyWriter>) {
-    let (store, writer) = store::new::<K>(cluster.clone(), kind, namespace, codec, hub);
+    let (store, writer) = store::new::<K>(cluster.clone(), kind, namespace, how, hub);
     (Arc::new(store), Box::new(writer))
 }
 

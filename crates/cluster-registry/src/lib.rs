@@ -21,6 +21,7 @@ mod entry;
 pub mod health;
 mod kinds;
 mod observe;
+pub mod pii;
 mod raw;
 mod read;
 mod registry;

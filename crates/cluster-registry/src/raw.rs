@@ -100,7 +100,7 @@ impl kube::Resource for Raw {
 }
 
 /// An object's parts, in the order in which they stand.
-struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+pub(crate) struct Fields<'a>(pub Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -209,7 +209,8 @@ pub(crate) fn read(kind: &KindMeta, text: &str) -> Result<(Meta, String), serde_
     Ok((meta, kept))
 }
 
-fn push_key(out: &mut String, key: &str) {
+/// Writes a comma, a key and a colon.
+pub(crate) fn push_key(out: &mut String, key: &str) {
     out.push(',');
     // A key that needs no escapes, as every key of the API, is written as it is.
     if key.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\') {

@@ -15,6 +15,7 @@ use crate::{
     any::AnyStore,
     cluster::{Cluster, told},
     entry::{Entry, Shared},
+    pii::{Shown, shown},
     registry::{Clusters, Registry},
     store::{Edge, Snapshot, Store},
 };
@@ -84,12 +85,13 @@ impl<K: Kind> Reader<'_, K> {
         let cluster = self.clusters.get(cluster)?;
         let only_kind = cluster.store::<K>().is_some();
         cluster.stores_of::<K>().find_map(|store| {
-            let entry = store.snapshot().get(namespace, name).map(Arc::clone);
+            let snapshot = store.snapshot();
+            let entry = snapshot.get(namespace, name);
             // Asked even if it isn't there, so that the time of an answer does not tell; but not of each of the many
             // kinds that a type may stand for.
             let asks = only_kind || entry.is_some();
             let seen = asks && self.scope.allows(&cluster.spec().id, store.kind(), namespace, name);
-            entry.filter(|_| seen)
+            entry.filter(|_| seen).map(|entry| shown(entry, self.scope))
         })
     }
 
@@ -97,8 +99,10 @@ impl<K: Kind> Reader<'_, K> {
     #[must_use]
     pub fn by(&self, cluster: &str, key: IndexKey<'_>) -> Vec<Shared<K>> {
         let mut found = Vec::new();
-        for (view, snapshot) in self.seen(cluster) {
-            found.extend(snapshot.by(key).filter(|entry| shows(&view, entry)).map(Arc::clone));
+        for Seen { view, store, snapshot } in self.seen(cluster) {
+            let form = Shown::to(self.scope, store.cluster(), store.kind());
+            let seen = snapshot.by(key).filter(|entry| shows(&view, entry));
+            found.extend(seen.filter_map(|entry| form.of(entry, Some(&key))).map(Arc::clone));
         }
         found
     }
@@ -108,14 +112,12 @@ impl<K: Kind> Reader<'_, K> {
     pub fn labelled(&self, cluster: &str, namespace: &str, labels: &LabelSelector) -> Vec<Shared<K>> {
         let key = labels.index_key();
         let mut found = Vec::new();
-        for (view, snapshot) in self.seen(cluster) {
+        for Seen { view, store, snapshot } in self.seen(cluster) {
             let view = view.looking_at([namespace]);
+            let form = Shown::to(self.scope, store.cluster(), store.kind());
             let entries = snapshot.scan(key, Edge::Before(namespace), Edge::After(namespace));
-            found.extend(
-                entries
-                    .filter(|entry| shows(&view, entry) && labels.matches(&entry.meta.labels))
-                    .map(Arc::clone),
-            );
+            let seen = entries.filter(|entry| shows(&view, entry) && labels.matches(&entry.meta.labels));
+            found.extend(seen.filter_map(|entry| form.of(entry, key.as_ref())).map(Arc::clone));
         }
         found
     }
@@ -123,7 +125,7 @@ impl<K: Kind> Reader<'_, K> {
     /// How many objects the caller may see in a cluster.
     #[must_use]
     pub fn count(&self, cluster: &str) -> usize {
-        let count = |(view, snapshot): (View, Arc<Snapshot<K>>)| {
+        let count = |Seen { view, snapshot, .. }: Seen<K>| {
             if view.is_all() {
                 return snapshot.len();
             }
@@ -170,10 +172,13 @@ impl<K: Kind> Reader<'_, K> {
                 let view = self.scope.view(&cluster.spec().id, store.kind());
                 let view = view.looking_at(namespaces.iter().copied());
                 let spans = spans(&view, key, &namespaces);
+                let form = Shown::to(self.scope, store.cluster(), store.kind());
                 segments(query, &cluster.spec().id, spans).into_iter().try_for_each(|(from, to)| {
                     let entries = snapshot
                         .scan(key, from, to)
-                        .filter(|entry| shows(&view, entry) && selects(query, entry));
+                        .filter(|entry| shows(&view, entry))
+                        .filter_map(|entry| form.of(entry, key.as_ref()))
+                        .filter(|entry| selects(query, entry));
                     let go_on = if query.page.from_end {
                         collect(&mut entries.rev())
                     } else {
@@ -207,8 +212,11 @@ impl<K: Kind> Reader<'_, K> {
                 let snapshot = store.snapshot();
                 let view = self.scope.view(&cluster.spec().id, store.kind());
                 let view = view.looking_at(namespaces.iter().copied());
-                count +=
-                    visible(&snapshot, &view, key, &namespaces).filter(|entry| selects(query, entry)).count();
+                let form = Shown::to(self.scope, store.cluster(), store.kind());
+                count += visible(&snapshot, &view, key, &namespaces)
+                    .filter_map(|entry| form.of(entry, key.as_ref()))
+                    .filter(|entry| selects(query, entry))
+                    .count();
             }
         }
         Ok(count)
@@ -229,11 +237,13 @@ impl<K: Kind> Reader<'_, K> {
     }
 
     /// The copies of a cluster of which something may be seen, and what.
-    fn seen(&self, cluster: &str) -> impl Iterator<Item = (View, Arc<Snapshot<K>>)> {
+    fn seen(&self, cluster: &str) -> impl Iterator<Item = Seen<K>> {
         self.clusters.get(cluster).into_iter().flat_map(|cluster| {
-            let seen =
-                |store: Store<K>| (self.scope.view(&cluster.spec().id, store.kind()), store.snapshot());
-            cluster.stores_of::<K>().map(seen).filter(|(view, _)| !view.is_empty())
+            let seen = |store: Store<K>| {
+                let view = self.scope.view(&cluster.spec().id, store.kind());
+                Seen { view, snapshot: store.snapshot(), store }
+            };
+            cluster.stores_of::<K>().map(seen).filter(|seen| !seen.view.is_empty())
         })
     }
 
@@ -244,6 +254,13 @@ impl<K: Kind> Reader<'_, K> {
     fn chosen(&self, ids: Option<&[String]>) -> Result<Vec<Arc<Cluster>>, Error> {
         chosen(&self.clusters, self.scope, ids)
     }
+}
+
+/// A copy, and what of it may be seen.
+struct Seen<K: Kind> {
+    view: View,
+    store: Store<K>,
+    snapshot: Arc<Snapshot<K>>,
 }
 
 fn selects<K: Kind>(query: &Query<K>, entry: &Entry<K>) -> bool {

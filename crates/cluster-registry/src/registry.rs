@@ -144,7 +144,8 @@ impl Registry {
             let mut codecs = self.inner.codecs.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(codecs.entry(kind.resource()).or_default())
         };
-        let (store, writer) = pair::<K>(&cluster.spec().id, kind, namespace, codec, hub);
+        let how = (codec, self.inner.settings.pii.of(kind));
+        let (store, writer) = pair::<K>(&cluster.spec().id, kind, namespace, how, hub);
         cluster.open(store, writer)
     }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::pii::Pii;
+
 /// Bounds and periods of the registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -17,6 +19,8 @@ pub struct Settings {
     pub watch_resources: Vec<String>,
     /// Kinds (plural names) of which only the metadata is asked for.
     pub metadata_only: Vec<String>,
+    /// What is masked for callers who may not unmask it.
+    pub pii: Pii,
 }
 
 impl Default for Settings {
@@ -28,6 +32,7 @@ impl Default for Settings {
             audit_period: Duration::from_secs(30),
             watch_resources: Vec::new(),
             metadata_only: vec!["secrets".to_owned()],
+            pii: Pii::default(),
         }
     }
 }

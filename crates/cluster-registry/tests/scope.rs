@@ -1,4 +1,5 @@
-//! Reads with a narrow scope, against the slow and obvious: read everything, and drop what may not be seen.
+//! Reads with a narrow scope, against the slow and obvious: read everything, drop what may not be seen, and expect a mask on
+//! what may not be unmasked.
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 use cluster_registry::{
     Edge, Query, Registry, Settings, Shared,
     connection::{Auth, ClusterSpec},
+    pii::{FieldPath, Pii, Rule},
 };
 use fleetgraph_core::{
     ClusterId, Cursor, Extent, IndexKey, Kind, KindMeta, LabelSelector, PageRequest, Scope, Sight, Verb, View,
@@ -18,6 +20,7 @@ use kinds::{ConfigMap, Namespace, Node, Pod};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
+use serde_json::Value;
 use simcluster::Simulator;
 use simcluster::world::{World, WorldOptions};
 
@@ -44,7 +47,7 @@ impl Sight for Dice {
 impl Dice {
     fn throw<K: Kind>(&mut self, random: &mut StdRng, all: &[Shared<K>]) {
         for cluster in self.clusters.clone() {
-            for verb in [Verb::Get, Verb::List, Verb::Watch] {
+            for verb in [Verb::Get, Verb::List, Verb::Watch, Verb::Unmask] {
                 let here: Vec<_> = all.iter().filter(|row| row.cluster == cluster).collect();
                 let extent = Arc::new(extent(random, &here));
                 self.extents.insert((cluster.clone(), verb, K::META.resource().into_owned()), extent);
@@ -84,7 +87,8 @@ impl Bed {
         let simulator = Simulator::start(simcluster::LOOPBACK).await.unwrap();
         let files = tempfile::tempdir().unwrap();
         let kinds = ["pods", "configmaps", "namespaces", "nodes"].map(ToOwned::to_owned);
-        let registry = Registry::new(kinds::kind_set().only(&kinds), Settings::default());
+        let registry =
+            Registry::new(kinds::kind_set().only(&kinds), Settings { pii: pii(), ..Settings::default() });
         let mut clusters = Vec::new();
         for cluster in world.clusters() {
             simulator.add(cluster);
@@ -107,8 +111,42 @@ impl Bed {
     }
 }
 
+/// Something of each pod, and of each config map that holds anything.
+fn pii() -> Pii {
+    let rule = |kind: &str, field: &str| Rule {
+        kinds: vec![kind.to_owned()],
+        fields: vec![FieldPath::parse(field).unwrap()],
+        ..Rule::default()
+    };
+    Pii {
+        rules: vec![rule("pods", "spec.containers.image"), rule("configmaps", "data.*")],
+        labelled: Vec::new(),
+    }
+}
+
+/// An object's id, and whether it is masked.
+fn form(id: &str, masked: bool) -> String {
+    if masked { format!("{id} masked") } else { id.to_owned() }
+}
+
 fn ids<K: Kind>(rows: &[Shared<K>]) -> Vec<String> {
-    rows.iter().map(|row| row.id()).collect()
+    rows.iter().map(|row| form(&row.id(), !row.masked().is_empty())).collect()
+}
+
+/// The same of rows as their clusters have them, for a caller.
+fn wanted_ids<K: Kind>(rows: &[Shared<K>], scope: &Scope) -> Vec<String> {
+    let is_marked = |row: &Shared<K>| match K::META.plural {
+        "pods" => true,
+        "configmaps" => {
+            let object: Value = serde_json::from_str(&row.json().unwrap()).unwrap();
+            object["data"].as_object().is_some_and(|data| !data.is_empty())
+        }
+        _ => false,
+    };
+    let unmasks = |row: &Shared<K>| {
+        scope.to(Verb::Unmask).allows(&row.cluster, row.kind(), &row.meta.namespace, &row.meta.name)
+    };
+    rows.iter().map(|row| form(&row.id(), is_marked(row) && !unmasks(row))).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,7 +181,7 @@ fn check<K: Kind>(bed: &Bed, random: &mut StdRng, scope: &Scope, seed: u64) {
     };
     let visible: Vec<Shared<K>> = everything.iter().filter(|row| shows(row)).cloned().collect();
     let reader = bed.registry.read::<K>(scope);
-    assert_eq!(ids(&reader.select(&Query::default()).unwrap().rows), ids(&visible), "{what}");
+    assert_eq!(ids(&reader.select(&Query::default()).unwrap().rows), wanted_ids(&visible, scope), "{what}");
     assert_eq!(reader.matching(&Query::default()).unwrap(), visible.len(), "{what}");
 
     // Some namespaces, page by page, in both directions.
@@ -159,7 +197,11 @@ fn check<K: Kind>(bed: &Bed, random: &mut StdRng, scope: &Scope, seed: u64) {
         .cloned()
         .collect();
     for from_end in [false, true] {
-        assert_eq!(ids(&pages::<K>(bed, scope, &namespaces, from_end, random)), ids(&wanted), "{what}");
+        assert_eq!(
+            ids(&pages::<K>(bed, scope, &namespaces, from_end, random)),
+            wanted_ids(&wanted, scope),
+            "{what}"
+        );
     }
 
     for cluster in &bed.clusters {
@@ -170,7 +212,8 @@ fn check<K: Kind>(bed: &Bed, random: &mut StdRng, scope: &Scope, seed: u64) {
         };
         let (namespace, name) = (&*one.meta.namespace, &*one.meta.name);
         let found = reader.get(cluster.as_str(), namespace, name);
-        assert_eq!(found.map(|row| row.id()), shows(one).then(|| one.id()), "{what}");
+        let expected: Vec<_> = shows(one).then(|| Arc::clone(one)).into_iter().collect();
+        assert_eq!(ids(&found.into_iter().collect::<Vec<_>>()), wanted_ids(&expected, scope), "{what}");
 
         let labels = one.meta.labels.iter().next().map(|(key, value)| (key.to_string(), value.to_string()));
         let Some((key, value)) = labels else { continue };
@@ -178,12 +221,16 @@ fn check<K: Kind>(bed: &Bed, random: &mut StdRng, scope: &Scope, seed: u64) {
         let labelled: Vec<_> = visible.iter().filter(here).filter(carries).cloned().collect();
         assert_eq!(
             ids(&reader.by(cluster.as_str(), IndexKey::Label(&key, &value))),
-            ids(&labelled),
+            wanted_ids(&labelled, scope),
             "{what}"
         );
         let selector = LabelSelector::parse(&format!("{key}={value}")).unwrap();
         let near: Vec<_> = labelled.iter().filter(|row| *row.meta.namespace == *namespace).cloned().collect();
-        assert_eq!(ids(&reader.labelled(cluster.as_str(), namespace, &selector)), ids(&near), "{what}");
+        assert_eq!(
+            ids(&reader.labelled(cluster.as_str(), namespace, &selector)),
+            wanted_ids(&near, scope),
+            "{what}"
+        );
     }
     any(bed, scope, &visible, random, &what);
 }
@@ -234,7 +281,8 @@ fn any<K: Kind>(bed: &Bed, scope: &Scope, visible: &[Shared<K>], random: &mut St
             let take = |into: &mut Vec<String>, from, to| {
                 let stopped = reader.each(&*store, None, from, to, &mut |entry, _| {
                     let meta = entry.meta();
-                    into.push(format!("{}:{}:{}", entry.cluster(), &*meta.namespace, &*meta.name));
+                    let id = format!("{}:{}:{}", entry.cluster(), &*meta.namespace, &*meta.name);
+                    into.push(form(&id, !entry.masked().is_empty()));
                     ControlFlow::Continue(())
                 });
                 assert!(stopped.is_continue());
@@ -243,9 +291,9 @@ fn any<K: Kind>(bed: &Bed, scope: &Scope, visible: &[Shared<K>], random: &mut St
             take(&mut between, Edge::After(&first), Edge::After(&last));
         }
     }
-    let mut wanted: Vec<_> = visible.iter().map(|row| row.id()).collect();
-    let mut within: Vec<_> =
-        visible.iter().filter(|row| inside(&row.meta.namespace)).map(|row| row.id()).collect();
+    let mut wanted = wanted_ids(visible, scope);
+    let inner: Vec<_> = visible.iter().filter(|row| inside(&row.meta.namespace)).cloned().collect();
+    let mut within = wanted_ids(&inner, scope);
     for list in [&mut wanted, &mut within, &mut found, &mut between] {
         list.sort();
     }

@@ -26,6 +26,9 @@ pub enum Verb {
     List,
     /// Is told of changes.
     Watch,
+    /// Sees what is masked as personal data of an object that may be seen. No request to an API server has this verb; roles
+    /// grant it as they grant `impersonate` or `bind`.
+    Unmask,
 }
 
 /// What [`Sight::settle`] gives.

@@ -264,6 +264,7 @@ fn registry(config: &Config) -> Registry {
             SecretDetail::Metadata => vec![<kinds::Secret as Kind>::META.plural.to_owned()],
             SecretDetail::Keys => Vec::new(),
         },
+        pii: config.pii.read(),
     };
     Registry::new(kinds::kind_set(), settings)
 }

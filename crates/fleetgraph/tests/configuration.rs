@@ -135,6 +135,37 @@ telemetry:
 }
 
 #[test]
+fn rules_for_personal_data_that_can_not_hold_are_refused() {
+    let faults = faults(
+        r#"pii:
+  labelled_fields: [spec, metadata.name]
+  rules:
+    - kinds: [pod, deploments]
+      fields: [data.*, metadata.labels.mail, "spec.hosts[*]"]
+    - namespaces: [Shop]
+      label_selector: "tier in"
+    - kinds: [customers.shop.example]
+      fields: ["spec.customer.email", "metadata.annotations.shop\\.example/mail"]
+"#,
+    );
+    for (place, reason) in [
+        ("pii.labelled_fields[1]", "what identifies objects"),
+        ("pii.rules[0].fields[1]", "what identifies objects"),
+        ("pii.rules[0].fields[2]", "write .* for each item"),
+        ("pii.rules[0].kinds", "did you mean \"deployments\"?"),
+        ("pii.rules[1].fields", "missing"),
+        ("pii.rules[1].namespaces", "names of namespaces"),
+        ("pii.rules[1].label_selector", "label selector"),
+    ] {
+        assert!(
+            faults.iter().any(|fault| fault.contains(place) && fault.contains(reason)),
+            "{place}: {reason}: {faults:#?}"
+        );
+    }
+    assert_eq!(faults.len(), 7, "{faults:#?}");
+}
+
+#[test]
 fn a_key_in_the_wrong_place_is_told_where_it_belongs() {
     assert_eq!(
         faults("qps: 50\nclusters:\n  - id: a\n    resync_period: 10m\n"),

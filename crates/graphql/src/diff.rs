@@ -38,7 +38,8 @@ pub struct DiffQuery;
 #[Object]
 impl DiffQuery {
     /// What differs between clusters for objects of the same kind, namespace and name: missing ones, and those whose
-    /// wanted state is another. Status, identity and what the API server fills in are not compared.
+    /// wanted state is another. Status, identity and what the API server fills in are not compared, and nothing that is
+    /// masked for you.
     async fn cluster_diff(
         &self,
         ctx: &Context<'_>,
@@ -129,6 +130,8 @@ fn sides(reader: &AnyReader<'_>, clusters: &[ClusterId], kind: &str) -> Result<V
 struct ClusterDiff {
     /// How many different objects (by kind, namespace and name) were compared.
     compared: usize,
+    /// How many objects were compared without fields that are masked for you in a cluster.
+    masked: usize,
     /// Whether there are more than the answer holds.
     truncated: bool,
     /// In the order of kind, namespace and name.
@@ -168,6 +171,9 @@ impl ClusterDiff {
             }
         }
         self.compared += objects.len();
+        let masked =
+            |found: &&Vec<(usize, SharedAny)>| found.iter().any(|(_, entry)| !entry.masked().is_empty());
+        self.masked += objects.values().filter(masked).count();
         let clusters: Vec<String> = sides.iter().map(|side| side.cluster.clone()).collect();
         for ((namespace, name), found) in objects {
             if stopped.load(Ordering::Relaxed) {

@@ -98,6 +98,11 @@ impl KubernetesResource {
         Ok(object.into())
     }
 
+    /// What of the object is masked for you as personal data, as paths of its manifest.
+    async fn masked_fields(&self) -> Vec<&str> {
+        self.0.masked().iter().map(|field| &**field).collect()
+    }
+
     /// The objects that this one is related to, by the relation: `owned_by`, `runs_on`, `uses`, `selects`, … The other
     /// way round, `of_` stands before it: `of_owned_by`.
     async fn relationships(&self, ctx: &Context<'_>) -> async_graphql::Result<Json> {

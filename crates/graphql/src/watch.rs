@@ -15,7 +15,9 @@ use std::{
 };
 
 use async_graphql::Enum;
-use cluster_registry::{Change, Delta, Hub, Query, Registry, Shared, not_watched, unknown_cluster};
+use cluster_registry::{
+    Change, Delta, Hub, Query, Registry, Shared, not_watched, pii::shown, unknown_cluster,
+};
 use fleetgraph_core::{ClusterId, Error, LabelSelector, Scope, Timestamp, Verb};
 use futures::Stream;
 use kinds::ResourceKind;
@@ -121,8 +123,11 @@ impl<K: ResourceKind> Feed<K> {
                     self.seen = delta.number;
                     let before = self.ready.len();
                     self.push(&delta);
-                    // What could not be told whether it may be seen was left out: it is, once that was asked.
-                    if self.scope.settle().await {
+                    // What could not be told whether it may be seen was left out, or masked: it is, once that was asked.
+                    for _ in 1..ROUNDS {
+                        if !self.scope.settle().await {
+                            break;
+                        }
                         self.ready.truncate(before);
                         self.push(&delta);
                     }
@@ -135,11 +140,11 @@ impl<K: ResourceKind> Feed<K> {
 
     /// What a delta means to this subscriber.
     fn push(&mut self, delta: &Delta<K>) {
-        let event = |kind, object, before: Option<Shared<K>>| WatchEvent {
+        let event = |kind, object: Shared<K>, before: Option<Shared<K>>| WatchEvent {
             kind,
             at: delta.at,
-            object: Some(object),
-            before,
+            object: Some(shown(&object, &self.scope)),
+            before: before.map(|before| shown(&before, &self.scope)),
             cluster: None,
         };
         match &delta.change {

@@ -34,7 +34,8 @@ macro_rules! interface {
             field(name = "kind", ty = "&str", desc = "The kind, such as `Pod`."),
             field(name = "api_version", ty = "std::borrow::Cow<'_, str>", desc = "The API group and version, such as `apps/v1`."),
             field(name = "health", ty = "ObjectHealth", desc = "How the object is doing, by one rule set for all kinds."),
-            field(name = "cluster", ty = "ClusterObject", desc = "The cluster that the object lies in.")
+            field(name = "cluster", ty = "ClusterObject", desc = "The cluster that the object lies in."),
+            field(name = "masked_fields", ty = "Vec<&str>", desc = "What of the object is masked for you as personal data, as paths of its manifest.")
         )]
         pub enum AnyResource {
             $($kind(Resource<$kind>),)*

@@ -9,6 +9,7 @@
 
 use std::hint;
 
+use cluster_registry::pii::names_a_copy;
 use serde::de::Error as _;
 use serde_json::{Error, value::RawValue};
 
@@ -79,21 +80,10 @@ fn without_copies(metadata: &str) -> Result<String, Error> {
     Ok(kept.finish())
 }
 
-/// Whether an annotation holds the object as a tool applied it. By the names that tools use, some of which compress
-/// the copy, and for tools that aren't known by the look of a secret in JSON; `value` is JSON itself, which escapes
-/// the quotes.
+/// Whether an annotation holds the object as a tool applied it, by its name or, for tools that aren't known, by the look of
+/// a secret in JSON; `value` is JSON itself, which escapes the quotes.
 fn is_copy(name: &str, value: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    name.contains("last-applied")
-        || name.contains("lastapplied")
-        // objectset.rio.cattle.io/applied
-        || name.ends_with("/applied")
-        // configmanagement.gke.io/declared-config
-        || name.ends_with("/declared-config")
-        // The object, its differences; the third is a checksum.
-        || (name.starts_with("kapp.k14s.io/original") && !name.ends_with("-md5"))
-        || value.contains(r#""data\"#)
-        || value.contains("stringData")
+    names_a_copy(name) || value.contains(r#""data\"#) || value.contains("stringData")
 }
 
 /// Writes a JSON object whose values are JSON already.

@@ -48,6 +48,11 @@ impl ObjectReference {
         self.named.kind.health().into()
     }
 
+    /// Nothing: no more is known of the object than its name.
+    pub async fn masked_fields(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
     /// The cluster that the object lies in.
     pub async fn cluster(&self, ctx: &Context<'_>) -> async_graphql::Result<ClusterObject> {
         ClusterObject::by_id(ctx, &self.named.cluster)

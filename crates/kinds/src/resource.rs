@@ -6,7 +6,7 @@ use std::{
 };
 
 use async_graphql::{ContainerType, Context, ID, Object, ObjectType, TypeName};
-use cluster_registry::{AnyEntry, Entry, Shared, SharedAny};
+use cluster_registry::{AnyEntry, Entry, Shared, SharedAny, pii::metadata_only};
 use fleetgraph_core::{EdgeType, Error, ErrorCode, Kind, Meta};
 use serde::Deserialize;
 
@@ -45,6 +45,8 @@ pub trait ResourceKind: Kind {
 pub struct Object<K: Kind> {
     pub entry: Shared<K>,
     text: OnceLock<Result<String, Error>>,
+    /// Its metadata alone, once a part of it could not be read for what is masked in it.
+    bare: OnceLock<String>,
 }
 
 impl<K: Kind> Object<K> {
@@ -64,7 +66,7 @@ impl<K: Kind> Object<K> {
     /// # Errors
     /// When the part isn't as the API defines it.
     pub fn part<'a, T: Deserialize<'a>>(&'a self) -> async_graphql::Result<T> {
-        serde_json::from_str(self.text().graphql()?).graphql()
+        part(self)
     }
 }
 
@@ -80,7 +82,7 @@ impl<K: ResourceKind> Clone for Resource<K> {
 impl<K: ResourceKind> Resource<K> {
     #[must_use]
     pub fn new(entry: Shared<K>) -> Self {
-        Self(Arc::new(Object { entry, text: OnceLock::new() }))
+        Self(Arc::new(Object { entry, text: OnceLock::new(), bare: OnceLock::new() }))
     }
 
     pub fn object(&self) -> &Object<K> {
@@ -174,12 +176,28 @@ impl<K: ResourceKind> Resource<K> {
     pub(crate) async fn health(&self, _: &Context<'_>) -> async_graphql::Result<ObjectHealth> {
         Ok(self.0.entry.health().into())
     }
+
+    pub(crate) async fn masked_fields(&self, _: &Context<'_>) -> async_graphql::Result<Vec<&str>> {
+        Ok(self.0.entry.masked().iter().map(|field| &**field).collect())
+    }
 }
 
 /// An object that is being answered, whatever its kind.
 trait AnyObject: Send + Sync {
     fn entry(&self) -> &dyn AnyEntry;
     fn text(&self) -> Result<&str, Error>;
+    fn bare(&self) -> Result<&str, Error>;
+}
+
+/// A part of an object. What masking makes of a value may be nothing that the part can hold; then it is as if the object
+/// had no more than metadata.
+fn part<'a, T: Deserialize<'a>>(object: &'a dyn AnyObject) -> async_graphql::Result<T> {
+    match serde_json::from_str(object.text().graphql()?) {
+        Err(_) if !object.entry().masked().is_empty() => {
+            serde_json::from_str(object.bare().graphql()?).graphql()
+        }
+        part => part.graphql(),
+    }
 }
 
 impl<K: Kind> AnyObject for Object<K> {
@@ -189,6 +207,15 @@ impl<K: Kind> AnyObject for Object<K> {
 
     fn text(&self) -> Result<&str, Error> {
         Object::text(self)
+    }
+
+    fn bare(&self) -> Result<&str, Error> {
+        if let Some(bare) = self.bare.get() {
+            return Ok(bare);
+        }
+        let bare = metadata_only(self.text()?, &mut |_| {})
+            .map_err(|error| Error::new(ErrorCode::MalformedObject, error.to_string()))?;
+        Ok(self.bare.get_or_init(|| bare))
     }
 }
 
@@ -232,7 +259,7 @@ impl Common {
     }
 
     fn part<'a, T: Deserialize<'a>>(&'a self) -> async_graphql::Result<T> {
-        serde_json::from_str(self.0.text().graphql()?).graphql()
+        part(&*self.0)
     }
 
     fn annotations_text(&self) -> async_graphql::Result<crate::text::Strings> {
@@ -319,6 +346,13 @@ impl Common {
     /// shows no more than that.
     async fn manifest(&self) -> async_graphql::Result<Json> {
         self.part::<async_graphql::Value>().map(Json)
+    }
+
+    /// What of the object is masked for you, as paths of its manifest: the fields that rules name as personal data, where your
+    /// rights in the cluster lack the verb `unmask`. A text shows `•••`, a time null, a number 0, a truth value false, an object
+    /// or a list nothing; and so does whatever follows from it. Empty if you see the object as its cluster has it.
+    async fn masked_fields(&self) -> Vec<&str> {
+        self.entry().masked().iter().map(|field| &**field).collect()
     }
 
     /// How current the cluster's objects of this kind are.

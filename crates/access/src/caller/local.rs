@@ -82,6 +82,9 @@ impl Seen {
             Of::Verb(Verb::Watch) | Of::ByName(Verb::Watch) => {
                 self.rights.extent("watch", group, plural, namespaced)
             }
+            Of::Verb(Verb::Unmask) | Of::ByName(Verb::Unmask) => {
+                self.rights.extent("unmask", group, plural, namespaced)
+            }
             Of::Verb(Verb::Get) | Of::ByName(_) => self.rights.extent("get", group, plural, namespaced),
         };
         let extent = Arc::new(match &principal.bounds.namespaces {

@@ -41,6 +41,7 @@ pub(crate) enum Action {
     Get,
     List,
     Watch,
+    Unmask,
 }
 
 impl Action {
@@ -49,6 +50,7 @@ impl Action {
             Self::Get => "get",
             Self::List => "list",
             Self::Watch => "watch",
+            Self::Unmask => "unmask",
         }
     }
 }
@@ -84,7 +86,7 @@ impl Question {
         let Self { action, kind, place } = self;
         let name = place.name.as_deref().unwrap_or_default();
         // A path that names a namespace is in it.
-        let in_itself = are_namespaces(kind) && *action == Action::Get;
+        let in_itself = are_namespaces(kind) && matches!(action, Action::Get | Action::Unmask);
         Attributes {
             verb: action.as_str(),
             group: kind.group,
@@ -110,6 +112,7 @@ pub(crate) fn ways(verb: Verb, kind: &KindMeta, place: &Place) -> Vec<Question> 
         Verb::List => (Some(Action::List), Action::Get),
         // A watch of a single object names it in its field selector, and authorizers are told the name.
         Verb::Watch => (Some(Action::Watch), Action::Watch),
+        Verb::Unmask => (Some(Action::Unmask), Action::Unmask),
     };
     let mut ways = Vec::new();
     if let Some(many) = many {
@@ -160,5 +163,7 @@ mod tests {
         assert_eq!(asked(Verb::List, &Namespace::META, "", Some("shop")), wanted);
         let wanted = ["watch namespaces /", "watch namespaces /shop"];
         assert_eq!(asked(Verb::Watch, &Namespace::META, "", Some("shop")), wanted);
+        let wanted = ["unmask namespaces /", "unmask namespaces shop/shop"];
+        assert_eq!(asked(Verb::Unmask, &Namespace::META, "", Some("shop")), wanted);
     }
 }

@@ -69,7 +69,7 @@ async fn theirs(bed: &Bed, principal: &Principal, kind: &KindMeta, many: &str, o
     for namespace in places(kind) {
         namespaces.push(kind.namespaced && ask(many, *namespace, "").await);
         let within = |name: &'static str| {
-            let in_itself = kind.plural == "namespaces" && one == "get";
+            let in_itself = kind.plural == "namespaces" && ["get", "unmask"].contains(&one);
             if in_itself { name } else { namespace }
         };
         names.push(stream::iter(NAMES).then(|name| ask(one, within(name), name)).collect().await);
@@ -82,9 +82,12 @@ async fn compare(bed: &Bed, world: &World, principal: &Principal, kind: &KindMet
     let rights = world.policy.rights(principal);
     let scope = bed.access.scope(principal.clone());
     let mut compared = 0;
-    for (verb, many, one) in
-        [(Verb::Get, "", "get"), (Verb::List, "list", "get"), (Verb::Watch, "watch", "watch")]
-    {
+    for (verb, many, one) in [
+        (Verb::Get, "", "get"),
+        (Verb::List, "list", "get"),
+        (Verb::Watch, "watch", "watch"),
+        (Verb::Unmask, "unmask", "unmask"),
+    ] {
         let theirs = theirs(bed, principal, kind, if many.is_empty() { "list" } else { many }, one).await;
         let scope = scope.to(verb);
         // What roles say of names is asked in lists, too.

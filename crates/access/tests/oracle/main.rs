@@ -93,7 +93,7 @@ fn all_objects_at_once_are_those_that_are_allowed_one_by_one() {
                         for name in NAMES {
                             // An object of a path that names a namespace is in it.
                             let path =
-                                resource == "namespaces" && ["get", "delete", "impersonate"].contains(&verb);
+                                resource == "namespaces" && ["get", "delete", "unmask"].contains(&verb);
                             let within = if path { name } else { namespace };
                             assert_eq!(
                                 extent.has(namespace, name),
@@ -169,6 +169,11 @@ async fn a_scope_follows_the_roles_and_bindings_of_its_cluster() {
                         assert_eq!(
                             allows(Verb::Watch),
                             of("watch").has(namespace, name),
+                            "{kind:?} of {principal:?}"
+                        );
+                        assert_eq!(
+                            allows(Verb::Unmask),
+                            of("unmask").has(namespace, name),
                             "{kind:?} of {principal:?}"
                         );
                         let visible = get.has(namespace, name) || listed.has_all_of(namespace);

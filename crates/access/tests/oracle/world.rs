@@ -14,7 +14,7 @@ pub const NAMES: [&str; 4] = ["one", "two", "three", "north"];
 const USERS: [&str; 4] =
     ["ann", "ben", "system:serviceaccount:north:robot", "system:serviceaccount:south:robot"];
 const GROUPS: [&str; 4] = ["devs", "ops", "system:serviceaccounts:north", "guests"];
-pub const VERBS: [&str; 5] = ["get", "list", "watch", "delete", "impersonate"];
+pub const VERBS: [&str; 5] = ["get", "list", "watch", "delete", "unmask"];
 /// Group, resource, subresource, namespaced.
 pub const RESOURCES: [(&str, &str, &str, bool); 10] = [
     ("", "pods", "", true),

@@ -20,6 +20,7 @@
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod twin;
 mod writer;
 
 use std::sync::{
@@ -32,11 +33,11 @@ use fleetgraph_core::{ClusterId, Error, Freshness, Kind, KindMeta, Timestamp, Wa
 
 #[cfg(test)]
 pub(crate) use snapshot::TakeVersion;
-pub(crate) use snapshot::Versions;
 pub use snapshot::{Edge, Snapshot};
+pub(crate) use snapshot::{Versions, has_key};
 pub use writer::{AnyWriter, Writer};
 
-use crate::{codec::Codec, delta::Hub};
+use crate::{codec::Codec, delta::Hub, pii::Pii};
 
 /// What a writer says of its watch.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +54,8 @@ struct Shared<K: Kind> {
     /// Only this one; all if `None`.
     namespace: Option<String>,
     codec: Arc<Codec>,
+    /// What concerns the kind.
+    pii: Arc<Pii>,
     snapshot: ArcSwap<Snapshot<K>>,
     status: ArcSwap<WatchStatus>,
     /// When the cluster last said anything on this watch; 0 if it never did.
@@ -86,7 +89,7 @@ pub fn new<K: Kind>(
     cluster: ClusterId,
     kind: &'static KindMeta,
     namespace: Option<String>,
-    codec: Arc<Codec>,
+    (codec, pii): (Arc<Codec>, Arc<Pii>),
     hub: Arc<Hub<K>>,
 ) -> (Store<K>, Writer<K>) {
     let shared = Arc::new(Shared {
@@ -94,6 +97,7 @@ pub fn new<K: Kind>(
         kind,
         namespace,
         codec,
+        pii,
         snapshot: ArcSwap::from_pointee(Snapshot::default()),
         status: ArcSwap::from_pointee(WatchStatus {
             state: WatchState::Syncing,

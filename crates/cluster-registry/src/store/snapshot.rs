@@ -173,7 +173,8 @@ fn each_key<'a, K: Kind>(entry: &'a Entry<K>, emit: &mut dyn FnMut(IndexKey<'a>)
     K::references(&entry.meta, &entry.columns, emit);
 }
 
-fn has_key<K: Kind>(entry: &Entry<K>, key: &IndexKey<'_>) -> bool {
+/// Whether an entry is found under a key.
+pub(crate) fn has_key<K: Kind>(entry: &Entry<K>, key: &IndexKey<'_>) -> bool {
     match key {
         IndexKey::Label(key, value) => entry.meta.labels.get(key) == Some(value),
         IndexKey::Owner(uid) => entry.meta.owners.iter().any(|owner| &*owner.uid == *uid),

@@ -66,7 +66,7 @@ fn raw(key: &Key, said: &Said) -> Raw {
 fn store() -> (Store<Widget>, Writer<Widget>, Arc<Hub<Widget>>) {
     let hub = Arc::new(Hub::default());
     let (store, writer) =
-        super::new(ClusterId::new("c").unwrap(), &Widget::META, None, Arc::default(), Arc::clone(&hub));
+        super::new(ClusterId::new("c").unwrap(), &Widget::META, None, Default::default(), Arc::clone(&hub));
     (store, writer, hub)
 }
 

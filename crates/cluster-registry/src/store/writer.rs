@@ -5,21 +5,25 @@ use std::{
     hash::{BuildHasher, RandomState},
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64},
     },
 };
 
 use fleetgraph_core::{Error, ErrorCode, Kind, KindMeta, WatchState};
 
-use super::{Shared as StoreShared, Snapshot, Versions, WatchStatus};
+use super::{Shared as StoreShared, Snapshot, Versions, WatchStatus, twin::twin};
 use crate::{
     delta::{Change, Hub},
-    entry::{Entry, Shared},
+    entry::{Entry, Mark, Shared},
     raw::{self, Raw},
 };
 
 /// How many malformed objects of one watch are remembered by name.
 const MALFORMED_NAMES: usize = 10_000;
+
+/// Why an object of which something is masked can't be read.
+const NOT_TOLD: &str =
+    "it isn't as the API defines it; since a rule of `pii` is for it, nothing of it is quoted";
 
 /// Writes one kind of one cluster. There is exactly one for a store; it can't be cloned.
 pub struct Writer<K: Kind> {
@@ -300,10 +304,17 @@ impl<K: Kind> Writer<K> {
             let kind = self.shared.kind;
             let (meta, text) = raw::read(kind, raw.text())?;
             let text = K::redact(text)?;
-            let columns = K::columns_of(kind, &text)?;
+            let masked = self.shared.pii.paths(&meta);
+            let columns = match K::columns_of(kind, &text) {
+                // It quotes the value that has the wrong type.
+                Err(_) if !masked.is_empty() => return Err(NOT_TOLD.into()),
+                columns => columns?,
+            };
+            let twin = twin(&self.shared, &text, &masked)?;
             let body = self.shared.codec.encode(&text)?;
             let cluster = self.shared.cluster.clone();
-            Ok(Arc::new(Entry { cluster, meta, columns, change: AtomicU64::new(0), body }))
+            let mark = twin.map(Mark::Twin);
+            Ok(Arc::new(Entry { cluster, meta, columns, change: AtomicU64::new(0), body, mark }))
         };
         let (namespace, name) = raw.key();
         match read() {
@@ -392,7 +403,7 @@ impl<K: Kind> Writer<K> {
             let number = self.hub.next_number();
             for change in &changes {
                 if let Change::Applied { new, .. } = change {
-                    new.change.store(number, Ordering::Release);
+                    new.number(number);
                 }
             }
             changes = vec![Change::Resynced { cluster: self.shared.cluster.clone(), kind: self.shared.kind }];

@@ -2,11 +2,11 @@
 
 use std::{collections::HashMap, net::SocketAddr, path::Path};
 
-use cluster_registry::DEFAULT_KINDS;
-use fleetgraph_core::{ClusterId, Kind as _, KindMeta};
+use cluster_registry::{DEFAULT_KINDS, pii::FieldPath};
+use fleetgraph_core::{ClusterId, Kind as _, KindMeta, LabelSelector};
 
 use super::{
-    AuthMethod, ClusterConfig, Config,
+    AuthMethod, ClusterConfig, Config, PiiConfig,
     document::{Document, Step},
     nearest::did_you_mean,
     problem::Problem,
@@ -94,6 +94,45 @@ impl<'a> Check<'a> {
         }
     }
 
+    fn pii(&mut self, pii: &PiiConfig, kinds: &[&KindMeta]) {
+        let below = |path: &[Step], more: [Step; 2]| path.iter().cloned().chain(more).collect::<Vec<_>>();
+        let mut fields = |at: &[Step], key: &'static str, fields: &[String]| {
+            for (index, field) in fields.iter().enumerate() {
+                if let Err(error) = FieldPath::parse(field) {
+                    self.refuse_at(below(at, [Step::Key(key.into()), Step::Index(index)]), error.to_string());
+                }
+            }
+        };
+        let here = [Step::Key("pii".into())];
+        fields(&here, "labelled_fields", &pii.labelled_fields);
+        for (index, rule) in pii.rules.iter().enumerate() {
+            fields(&below(&here, [Step::Key("rules".into()), Step::Index(index)]), "fields", &rule.fields);
+        }
+        for (index, rule) in pii.rules.iter().enumerate() {
+            let at = |key: &'static str| {
+                let mut path = below(&here, [Step::Key("rules".into()), Step::Index(index)]);
+                path.push(Step::Key(key.into()));
+                path
+            };
+            if rule.fields.is_empty() {
+                self.refuse_at(at("fields"), "missing; write which fields are masked, such as data.*");
+            }
+            if rule.namespaces.iter().any(|namespace| !is_dns_label(namespace)) {
+                self.refuse_at(at("namespaces"), "not all of these are names of namespaces");
+            }
+            if let Err(error) = LabelSelector::parse(&rule.label_selector) {
+                self.refuse_at(at("label_selector"), error.message);
+            }
+            // Of the kinds that clusters have besides, nobody knows the names yet; they have a group.
+            for name in rule.kinds.iter().filter(|name| !name.contains('.')) {
+                if let Err(message) = known_kind(name, kinds) {
+                    let message = format!("{message}; a custom resource is written customers.shop.example");
+                    self.refuse_at(at("kinds"), message);
+                }
+            }
+        }
+    }
+
     /// Checks everything; `kinds` are those that can be watched.
     pub fn config(&mut self, config: &Config, kinds: &[&KindMeta]) {
         self.clusters(&config.clusters);
@@ -111,6 +150,7 @@ impl<'a> Check<'a> {
             }
         }
         self.custom_resources(config);
+        self.pii(&config.pii, kinds);
         for (key, message) in config.authentication.check() {
             self.refuse(&format!("authentication.{key}"), message);
         }

@@ -12,6 +12,7 @@ use super::{
     document::{Content, Document, Node, Step},
     foreign,
     nearest::nearest,
+    pii::{PiiConfig, PiiRuleConfig},
     problem::Problem,
     registry::RegistryConfig,
     settings::KeyDoc,
@@ -32,6 +33,8 @@ pub static SECTIONS: LazyLock<Vec<Section>> = LazyLock::new(|| {
         ("clusters[]", ClusterConfig::KEYS),
         ("clusters[].oidc", OidcConfig::KEYS),
         ("clusters[].tls_config", TlsConfig::KEYS),
+        ("pii", PiiConfig::KEYS),
+        ("pii.rules[]", PiiRuleConfig::KEYS),
         ("custom_resource_definitions[]", CustomResourceConfig::KEYS),
         ("custom_resource_references[]", CustomResourceReferenceConfig::KEYS),
         ("catalog", CatalogConfig::KEYS),
@@ -41,7 +44,7 @@ pub static SECTIONS: LazyLock<Vec<Section>> = LazyLock::new(|| {
     ];
     let mut sections: Vec<_> = own.map(|(path, keys)| Section { path, keys: keys.into() }).into();
     // In the order of the top level's keys.
-    sections.splice(9..9, foreign::sections());
+    sections.splice(11..11, foreign::sections());
     sections
 });
 

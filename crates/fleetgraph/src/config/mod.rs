@@ -16,6 +16,7 @@ mod document;
 mod foreign;
 mod keys;
 pub mod nearest;
+mod pii;
 pub mod problem;
 mod read;
 mod reference;
@@ -34,6 +35,7 @@ pub use self::{
     cluster::{AccessMode, AuthMethod, ClusterConfig, OidcConfig, TlsConfig, WriteAs},
     connections::ConnectionsConfig,
     custom::{CustomResourceConfig, CustomResourceReferenceConfig, SecretDetail},
+    pii::{PiiConfig, PiiRuleConfig},
     problem::{Mark, Problem, Problems},
     reference::{commented_default, reference_markdown},
     registry::RegistryConfig,
@@ -54,6 +56,8 @@ settings::settings! {
         watch_resources: Vec<String> = Vec::new(),
         /// What is read of secrets: `metadata`, or `keys` for their types, key names and sizes too. Values are never kept.
         secrets: SecretDetail = SecretDetail::default(),
+        /// Which parts of which objects only those may see who may `unmask` them.
+        pii: PiiConfig = PiiConfig::default(),
         /// Whether kinds are watched that clusters have besides those that the server knows.
         enable_custom_resources: bool = false,
         /// Those kinds. Empty: every one that a CustomResourceDefinition defines.

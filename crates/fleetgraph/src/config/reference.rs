@@ -5,8 +5,8 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::{
-    ClusterConfig, Config, CustomResourceConfig, CustomResourceReferenceConfig, OVERRIDES, keys::SECTIONS,
-    settings::KeyDoc,
+    ClusterConfig, Config, CustomResourceConfig, CustomResourceReferenceConfig, OVERRIDES, PiiRuleConfig,
+    keys::SECTIONS, settings::KeyDoc,
 };
 
 const HEAD: &str = "\
@@ -138,6 +138,7 @@ fn defaults_of(path: &str) -> Value {
             (to_value(&access::authn::TokenReviewConfig::default()), rest)
         }
         Some(("authentication.tenants", rest)) => (to_value(&access::authn::TenantConfig::default()), rest),
+        Some(("pii.rules", rest)) => (to_value(&PiiRuleConfig::default()), rest),
         Some(("custom_resource_definitions", rest)) => (to_value(&CustomResourceConfig::default()), rest),
         Some((_, rest)) => (to_value(&CustomResourceReferenceConfig::default()), rest),
         None => (to_value(&Config::default()), path),

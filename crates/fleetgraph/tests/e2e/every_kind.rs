@@ -1,7 +1,7 @@
 //! Every kind, whole: the objects of one fixture, asked for in every way, field by field and relation by relation,
 //! against the API server's own JSON and kubectl's answers.
 
-mod fields;
+pub mod fields;
 pub mod fixture;
 mod odd;
 pub mod schema;

@@ -20,6 +20,7 @@ mod keys;
 mod live;
 mod oracle;
 mod pages;
+mod pii;
 mod quotas;
 mod secrets;
 mod selectors;

@@ -33,6 +33,7 @@ pub const GENERIC: &[&str] = &[
     "labels",
     "managedBy",
     "manifest",
+    "maskedFields",
     "name",
     "namespaceName",
     "cluster",

@@ -113,11 +113,6 @@ pub fn all(schema: &Schema, cluster: &str, places: &Places) -> Vec<Document> {
     }
     let custom = selection(schema, "CustomResource", 2, true);
     add(&["customResources"], format!("{{ customResources({one}) {{ {custom} field(path: \".spec\") }} }}"));
-    add(
-        &["customResourcesConnection"],
-        format!("{{ customResourcesConnection({one}, first: 2) {{ totalCount nodes {{ id }} }} }}"),
-    );
-    add(&["allCustomResources"], format!("{{ allCustomResources({filter}) {{ id }} }}"));
     let of = "id name tenant environment region nodeCount namespaceCount createdAt
         nodes { id } namespaces { id } freshness { kind objects malformed state error errorCode }";
     add(
@@ -136,7 +131,7 @@ pub fn all(schema: &Schema, cluster: &str, places: &Places) -> Vec<Document> {
         ", labelSelector: \"app\"",
         ", kinds: [\"pods\", \"secrets\"]",
         ", owner: \"web\"",
-        ", health: [UNHEALTHY, DEGRADED]",
+        ", health: [UNKNOWN, DEGRADED]",
         ", fieldSelector: \"metadata.name=web\"",
     ] {
         add(&["resources"], format!(

@@ -13,7 +13,7 @@
 //!
 //! `ORACLE_SEEDS=5..30` takes other worlds; a failure names its world, and `make oracle` goes on to a million.
 
-mod documents;
+pub mod documents;
 mod live;
 mod shadow;
 mod strangers;
