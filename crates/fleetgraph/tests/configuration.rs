@@ -179,13 +179,27 @@ fn a_key_in_the_wrong_place_is_told_where_it_belongs() {
 #[test]
 fn settings_of_dictamesh_without_a_function_here_are_refused_by_name() {
     let faults = faults(
-        "enable_cache: true\ncache_ttl: 5m\nenable_rbac: false\nenable_relationships: true\nworker_pool_size: 10\n\
-         enable_mutations: false\n",
+        "enable_cache: true\ncache_ttl: 5m\nenable_rbac: false\nenable_relationships: true\nworker_pool_size: 10\n",
     );
-    assert_eq!(faults.len(), 6);
+    assert_eq!(faults.len(), 5);
     for (n, fault) in faults.iter().enumerate() {
         assert!(fault.starts_with(&format!("fleet.yaml:{}:1: ", n + 1)), "{fault}");
         assert!(fault.contains("DictaMesh") && fault.contains("isn't one here"), "{fault}");
+    }
+}
+
+#[test]
+fn changes_need_somebody_in_whose_name_they_are_made() {
+    assert_eq!(
+        faults("enable_mutations: true\n"),
+        [
+            "fleet.yaml:1:1: enable_mutations: needs to know in whose name: configure `authentication`, or a `catalog` that is kept"
+        ]
+    );
+    for config in
+        ["enable_mutations: false", "enable_mutations: true\ncatalog:\n  directory: /var/lib/fleetgraph\n"]
+    {
+        assert!(File::holding(config).load().is_ok(), "{config}");
     }
 }
 

@@ -55,7 +55,6 @@ const DICTAMESH: &[(&str, &str)] = &[
     ("enable_rbac", "each cluster's own rules hold as soon as `authentication` says who is calling"),
     ("enable_relationships", "relations are always on"),
     ("worker_pool_size", "the runtime sizes itself"),
-    ("enable_mutations", "the server only reads"),
 ];
 
 /// The keys of the mapping at a path pattern, or `None` when it is no known mapping.
