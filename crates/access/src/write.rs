@@ -102,7 +102,8 @@ impl Permit<'_> {
             })
         })?;
         self.known_as_the_caller(&connection).await?;
-        let quotable = !(self.write.kind.group.is_empty() && self.write.kind.plural == "secrets");
+        let secret = self.write.kind.group.is_empty() && self.write.kind.plural == "secrets";
+        let quotable = self.write.quotable && !secret;
         let sent = connection.client_as(self.actor.clone()).request::<Answer>(request(self.write)?).await;
         sent.map(Answer::written).map_err(|error| refusal(&error, quotable))
     }
@@ -137,7 +138,7 @@ impl Permit<'_> {
                 "fleetgraph's account may not act for the caller in this cluster: grant it the verb `impersonate` on users, groups, \
                  uids and userextras"
             }
-            (WriteAs::Impersonation, ErrorCode::NotFound) => {
+            (_, ErrorCode::NotFound) => {
                 "this cluster can't say whom it takes a caller for (it needs Kubernetes 1.28), so nothing is changed there"
             }
             (WriteAs::Token, ErrorCode::ClusterUnauthenticated) => {
@@ -314,6 +315,7 @@ mod tests {
                 resource_version: None,
             },
             dry_run: false,
+            quotable: true,
         }
     }
 

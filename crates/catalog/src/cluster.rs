@@ -82,10 +82,10 @@ impl Catalog {
         storable("the name of who creates a cluster", &new.created_by)?;
         let sealed = self.seal_document(&new.id, &new.cluster.tenant, &new.document).await?;
         let now = Timestamp::now();
-        let record = ClusterRecord {
+        let mut record = ClusterRecord {
             id: new.id,
             cluster: new.cluster,
-            revision: 1,
+            revision: 0,
             created_at: now,
             created_by: new.created_by,
             updated_at: now,
@@ -93,12 +93,14 @@ impl Catalog {
         };
         self.within(async {
             let mut tx = self.db().begin().await?;
-            count(&mut tx, Topic::Clusters).await?;
+            // An id that is taken again goes on where the one before it ended, so that no two clusters have the same revision
+            // of the same id.
+            record.revision = count(&mut tx, Topic::Clusters).await?;
             insert(&mut tx, &record, &sealed.key_id).await?;
-            tx.commit().await
+            tx.commit().await?;
+            Ok(record)
         })
-        .await?;
-        Ok(record)
+        .await
     }
 
     /// Sets what may change of a cluster, if it still is as `known`. Without a new document, the old one stays; it is
@@ -131,16 +133,20 @@ impl Catalog {
         .await
     }
 
-    /// Forgets a cluster, with its document.
+    /// Forgets a cluster, with its document, if it still is as `known`.
     ///
     /// # Errors
-    /// When there is none with this id.
-    pub async fn remove_cluster(&self, id: &ClusterId) -> Result<(), CatalogError> {
+    /// [`CatalogError::Conflict`] when it was changed since `known` was read, [`CatalogError::NotFound`] when it is gone.
+    pub async fn remove_cluster(&self, known: &ClusterRecord) -> Result<(), CatalogError> {
+        let id = &known.id;
         self.within(async {
             let mut tx = self.db().begin().await?;
             count(&mut tx, Topic::Clusters).await?;
-            if tx.execute("DELETE FROM clusters WHERE id = $1", values![id.as_str()]).await? == 0 {
-                return Err(missing(id));
+            let sql = "DELETE FROM clusters WHERE id = $1 AND revision = $2";
+            if tx.execute(sql, values![id.as_str(), known.revision]).await? == 0 {
+                let there = tx.row(select!("WHERE id = $1"), values![id.as_str()]).await?.is_some();
+                let what = CatalogError::Conflict { what: NAMED, name: id.as_str().to_owned() };
+                return Err(if there { what } else { missing(id) });
             }
             tx.commit().await
         })

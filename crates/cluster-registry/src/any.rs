@@ -41,6 +41,8 @@ pub trait AnyEntry: Send + Sync {
     fn json(&self) -> Result<String, DecodeError>;
     /// What was masked of the object; see [`Entry::masked`].
     fn masked(&self) -> &[Arc<str>];
+    /// Whether something of it is masked for those who may not unmask it, whichever form this is.
+    fn is_marked(&self) -> bool;
     /// Bytes that the compressed object takes.
     fn body_len(&self) -> usize;
     /// For the way back to `Arc<Entry<K>>`.
@@ -90,6 +92,10 @@ impl<K: Kind> AnyEntry for Entry<K> {
 
     fn masked(&self) -> &[Arc<str>] {
         Entry::masked(self)
+    }
+
+    fn is_marked(&self) -> bool {
+        self.twin().is_some() || !Entry::masked(self).is_empty()
     }
 
     fn body_len(&self) -> usize {

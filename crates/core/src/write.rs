@@ -13,6 +13,8 @@ pub struct Write {
     pub act: Act,
     /// Whether the API server only says what would come of it.
     pub dry_run: bool,
+    /// Whether the caller may be told what the API server says of values in the object.
+    pub quotable: bool,
 }
 
 #[derive(Clone)]

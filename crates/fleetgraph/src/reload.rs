@@ -78,7 +78,11 @@ impl Reloader {
         }
         let (found, problems) = clusters::configured(&config, &self.contexts);
         for problem in &problems {
-            tracing::error!(%problem, "a part of the kubeconfig can't be used");
+            tracing::error!(%problem, "a part of the kubeconfig can't be used; the clusters stay as they are");
+        }
+        // A file that is just being written would otherwise take clusters away.
+        if !problems.is_empty() {
+            return;
         }
         self.connected.configure(found).await;
         tracing::info!("the configuration's clusters are taken over");

@@ -20,8 +20,13 @@ pub(crate) async fn execute(roots: impl Executor, mut request: Request) -> Respo
         return roots.execute(request).await;
     };
     let budget = viewer.budget();
-    if !only_queries(&mut request) {
-        return within(&budget, roots.execute(request).await);
+    if !only(&mut request, OperationType::Query) {
+        let mut response = roots.execute(request).await;
+        // What was changed is changed, and is told.
+        if let Err(error) = budget.verdict().graphql() {
+            response.errors.push(error.into_server_error(async_graphql::Pos::default()));
+        }
+        return response;
     }
     let (query, name) = (request.query.clone(), request.operation_name.clone());
     let (variables, mode) = (request.variables.clone(), request.introspection_mode);
@@ -47,7 +52,9 @@ pub(crate) fn execute_stream<E: Executor>(
     mut request: Request,
     session: Option<Arc<Data>>,
 ) -> BoxStream<'static, Response> {
-    if session.is_none() && only_queries(&mut request) {
+    if session.is_none()
+        && [OperationType::Query, OperationType::Mutation].into_iter().any(|of| only(&mut request, of))
+    {
         return futures::stream::once(execute(roots.clone(), request)).boxed();
     }
     let budget = data::<Viewer>(&request).map(Viewer::budget);
@@ -77,8 +84,8 @@ fn data<T: 'static>(request: &Request) -> Option<&T> {
     request.data.get(&TypeId::of::<T>())?.downcast_ref()
 }
 
-fn only_queries(request: &mut Request) -> bool {
-    request.parsed_query().is_ok_and(|document| {
-        document.operations.iter().all(|(_, operation)| operation.node.ty == OperationType::Query)
-    })
+fn only(request: &mut Request, of: OperationType) -> bool {
+    request
+        .parsed_query()
+        .is_ok_and(|document| document.operations.iter().all(|(_, operation)| operation.node.ty == of))
 }

@@ -115,7 +115,10 @@ impl<K: ResourceKind> Feed<K> {
         }
         loop {
             if let Some(event) = self.ready.pop_front() {
-                return Some(event);
+                match self.judged(event).await {
+                    Some(event) => return Some(event),
+                    None => continue,
+                }
             }
             match self.deltas.recv().await {
                 Ok(delta) if delta.number <= self.seen => {}
@@ -136,6 +139,25 @@ impl<K: ResourceKind> Feed<K> {
                 Err(RecvError::Closed) => return None,
             }
         }
+    }
+
+    /// An event as it may be told now: a slow reader may have lost the right to it, or to what is masked of it, since it was
+    /// made ready.
+    async fn judged(&self, event: WatchEvent<K>) -> Option<WatchEvent<K>> {
+        let Some(object) = &event.object else { return Some(event) };
+        for _ in 1..ROUNDS {
+            let known = self.sees(object).then(|| shown(object, &self.scope));
+            if !self.scope.settle().await {
+                let object = known?;
+                let before = event.before.as_ref().map(|before| shown(before, &self.scope));
+                return Some(WatchEvent { object: Some(object), before, ..event });
+            }
+        }
+        None
+    }
+
+    fn sees(&self, entry: &Shared<K>) -> bool {
+        self.scope.allows(&entry.cluster, entry.kind(), &entry.meta.namespace, &entry.meta.name)
     }
 
     /// What a delta means to this subscriber.
@@ -202,8 +224,15 @@ impl<K: ResourceKind> Feed<K> {
             self.ready.push_back(resync_all());
             return;
         };
-        for delta in gone {
-            self.push(&delta);
+        let before = self.ready.len();
+        for _ in 0..ROUNDS {
+            self.ready.truncate(before);
+            for delta in &gone {
+                self.push(delta);
+            }
+            if !self.scope.settle().await {
+                break;
+            }
         }
         if self.push_state_since(since, EventType::Updated).await.is_err() {
             self.ready.push_back(resync_all());
@@ -255,7 +284,7 @@ impl<K: ResourceKind> Feed<K> {
             && self.interest.namespace.as_ref().is_none_or(|namespace| **namespace == *entry.meta.namespace)
             && self.interest.labels.matches(&entry.meta.labels)
             && self.interest.resource.as_ref().is_none_or(|resource| entry.kind().is_resource(resource))
-            && self.scope.allows(&entry.cluster, entry.kind(), &entry.meta.namespace, &entry.meta.name)
+            && self.sees(entry)
     }
 
     fn wants_cluster(&self, cluster: &ClusterId) -> bool {

@@ -93,6 +93,7 @@ impl Viewer {
     /// Begins another answer with the same rights, as for the next event of a subscription.
     pub fn renew(&self) {
         self.warned.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.budget.renew();
     }
 }
 

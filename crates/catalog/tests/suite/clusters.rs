@@ -15,6 +15,7 @@ on_both_engines! {
     a_tenant_that_owns_something_stays
     a_stored_cluster_is_there_for_every_replica_with_its_document
     an_id_is_taken_for_all_tenants
+    an_id_that_is_taken_again_is_another_cluster
     of_two_who_change_a_cluster_at_once_one_is_told
     a_document_follows_its_cluster_into_another_tenant
     a_document_in_another_row_does_not_open
@@ -81,14 +82,14 @@ async fn a_tenant_that_owns_something_stays(bed: &Bed) -> Result<()> {
     for name in ["shop", "bank"] {
         catalog.create_tenant(tenant(name)).await?;
     }
-    catalog.insert_cluster(new_cluster("prod", "shop")?).await?;
+    let owned = catalog.insert_cluster(new_cluster("prod", "shop")?).await?;
     let principal = fleetgraph_core::Principal::new("alice").of_tenants(["bank"]);
     catalog.issue_token(catalog::NewToken { principal, ..token_for("alice") }).await?;
     for name in ["shop", "bank"] {
         let error = catalog.remove_tenant(name).await.err().context("in use")?;
         ensure!(matches!(error, CatalogError::InUse { .. }), "{error}");
     }
-    catalog.remove_cluster(&cluster_id("prod")?).await?;
+    catalog.remove_cluster(&owned).await?;
     catalog.remove_tenant("shop").await?;
     Ok(())
 }
@@ -109,10 +110,26 @@ async fn a_stored_cluster_is_there_for_every_replica_with_its_document(bed: &Bed
     ensure!(updated > inserted && changed.cluster == change && changed.revision > read.revision);
     ensure!(one.clusters(None).await? == [changed.clone()] && one.clusters(Some("shop")).await?.is_empty());
     ensure!(one.cluster_document(&changed).await?.expose_secret() == DOCUMENT);
-    one.remove_cluster(&cluster_id("prod")?).await?;
+    one.remove_cluster(&changed).await?;
     ensure!(other.changes().await?.clusters > updated && other.clusters(None).await?.is_empty());
-    let error = other.remove_cluster(&cluster_id("prod")?).await.err().context("gone")?;
+    let error = other.remove_cluster(&changed).await.err().context("gone")?;
     ensure!(matches!(error, CatalogError::NotFound { .. }), "{error}");
+    Ok(())
+}
+
+async fn an_id_that_is_taken_again_is_another_cluster(bed: &Bed) -> Result<()> {
+    let catalog = bed.open().await?;
+    catalog.create_tenant(tenant("shop")).await?;
+    let first = catalog.insert_cluster(new_cluster("prod", "default")?).await?;
+    catalog.remove_cluster(&first).await?;
+    let second = catalog.insert_cluster(new_cluster("prod", "shop")?).await?;
+    ensure!(second.revision > first.revision);
+    let error =
+        catalog.update_cluster(&first, in_tenant("default"), None).await.err().context("another's")?;
+    ensure!(matches!(error, CatalogError::Conflict { .. }), "{error}");
+    let error = catalog.remove_cluster(&first).await.err().context("another's")?;
+    ensure!(matches!(error, CatalogError::Conflict { .. }), "{error}");
+    ensure!(catalog.cluster(&second.id).await?.context("it")? == second);
     Ok(())
 }
 
@@ -141,7 +158,7 @@ async fn of_two_who_change_a_cluster_at_once_one_is_told(bed: &Bed) -> Result<()
     ensure!(matches!(error, CatalogError::Conflict { .. }), "{error}");
     let now = catalog.cluster(&known.id).await?.context("it")?;
     ensure!(now.cluster.region == "us" && catalog.cluster_document(&now).await?.expose_secret() == DOCUMENT);
-    catalog.remove_cluster(&known.id).await?;
+    catalog.remove_cluster(&known).await?;
     let error = catalog.update_cluster(&now, change("asia"), None).await.err().context("gone")?;
     ensure!(matches!(error, CatalogError::NotFound { .. }), "{error}");
     Ok(())

@@ -298,7 +298,10 @@ async fn obey(catalog: &Catalog, model: &mut Model, step: Step) -> Result<[bool;
         }
         Step::Remove(id) => {
             let id = format!("c{id}");
-            let told = told(catalog.remove_cluster(&cluster_id(&id)?).await)?;
+            let told = match catalog.cluster(&cluster_id(&id)?).await? {
+                Some(known) => told(catalog.remove_cluster(&known).await)?,
+                None => Err("not found"),
+            };
             let expected = model.clusters.remove(&id).map(drop).ok_or("not found");
             ensure!(told == expected, "{told:?} {expected:?}");
             Ok([false, told.is_ok(), false])

@@ -116,7 +116,9 @@ impl Shared {
         let deadline = Instant::now() + patience;
         let Ok(sent) = tokio::time::timeout_at(deadline, transport.send(request, actor)).await else {
             let late = self.late(patience);
-            self.breaker.record_failure(&late.to_string());
+            if actor.is_none() {
+                self.breaker.record_failure(&late.to_string());
+            }
             return Err(late.into());
         };
         match sent {
@@ -126,10 +128,13 @@ impl Shared {
                 if response.status() == StatusCode::UNAUTHORIZED && ours {
                     self.refuse(true);
                 }
-                self.judge(response, about, deadline, patience)
+                self.judge(response, actor, about, deadline, patience)
             }
             Err(error) => {
-                self.failed(&error);
+                // One of ours was not sent.
+                if !error.is::<CallError>() {
+                    self.failed(&error);
+                }
                 Err(error)
             }
         }
@@ -160,6 +165,7 @@ impl Shared {
     fn judge(
         &self,
         response: Response<(Stream, Incoming)>,
+        actor: Option<&Actor>,
         about: &About,
         deadline: Instant,
         patience: Duration,
@@ -169,7 +175,10 @@ impl Shared {
             status,
             StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
         ) {
-            self.breaker.record_failure(&format!("HTTP {status}"));
+            // What a webhook does to a caller's change says nothing of the cluster.
+            if actor.is_none() {
+                self.breaker.record_failure(&format!("HTTP {status}"));
+            }
         } else {
             self.breaker.record_success();
         }

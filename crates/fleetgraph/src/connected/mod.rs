@@ -235,8 +235,8 @@ impl Connections for Connected {
 
     fn disconnect<'a>(&'a self, id: &'a ClusterId, by: &'a Principal) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
-            self.own(id, by).await?;
-            self.catalog.remove_cluster(id).await.map_err(catalog_error)?;
+            let record = self.own(id, by).await?;
+            self.catalog.remove_cluster(&record).await.map_err(catalog_error)?;
             self.look().await;
             Ok(())
         })

@@ -49,14 +49,14 @@ async fn a_tenant_is_made_changed_listed_and_deleted_only_when_nothing_is_its_ow
     let id = ClusterId::new("vault").unwrap();
     let document = b"{}".to_vec().into();
     let new = NewCluster { id: id.clone(), cluster, document, created_by: "test".to_owned() };
-    catalog.insert_cluster(new).await.unwrap();
+    let record = catalog.insert_cluster(new).await.unwrap();
     for name in ["shop", "bank"] {
         refused(&["tenant", "delete", name], "has clusters");
     }
     refused(&["tenant", "delete", "default"], "the default tenant always exists");
     refused(&["tenant", "delete", "nobody"], "there is no tenant");
     kept.done(&["tenant", "delete", "empty"]);
-    catalog.remove_cluster(&id).await.unwrap();
+    catalog.remove_cluster(&record).await.unwrap();
     catalog.close().await;
     kept.done(&["tenant", "delete", "bank"]);
     let list = kept.done(&["tenant", "list"]);

@@ -212,10 +212,37 @@ fn code(answer: &Value) -> &str {
     answer["errors"][0]["extensions"]["code"].as_str().unwrap_or("none")
 }
 
+/// The manifest, asked of the API server.
+async fn reads_what_it_serves_and_nothing_else(plane: &ControlPlane) {
+    let may = async |verb: &str, resource: &str| {
+        let account = "--as=system:serviceaccount:fleetgraph:fleetgraph";
+        plane.kubectl(&["auth", "can-i", verb, resource, account, "--all-namespaces"]).await.is_ok()
+    };
+    for name in kinds::kind_names() {
+        for verb in ["get", "list", "watch"] {
+            assert!(may(verb, name).await, "{verb} {name}");
+        }
+    }
+    for (verb, resource) in [
+        ("get", "pods/exec"),
+        ("get", "pods/log"),
+        ("get", "nodes/proxy"),
+        ("get", "services/proxy"),
+        ("create", "pods"),
+        ("patch", "deployments.apps"),
+        ("delete", "configmaps"),
+        ("escalate", "clusterroles"),
+    ] {
+        assert!(!may(verb, resource).await, "{verb} {resource}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_is_the_callers_own_in_the_clusters_eyes_and_by_the_callers_rights() {
     let bed = Bed::start().await;
     let (ann, bob, robot) = (bed.ann(), bed.bob(), bed.robot().await);
+
+    reads_what_it_serves_and_nothing_else(bed.plane()).await;
 
     // Those who may.
     let settings = "configmaps/one:shop:settings";
@@ -282,6 +309,19 @@ async fn a_change_is_the_callers_own_in_the_clusters_eyes_and_by_the_callers_rig
     let refused = bed.ask(&ann, PATCH, wrong).await;
     assert_eq!(code(&refused), "BAD_USER_INPUT", "{refused}");
     assert!(!refused.to_string().contains("hush"), "{refused}");
+
+    // Nor is a value carried out of it, or guessed.
+    for operation in [
+        json!({ "op": "copy", "from": "/data/key", "path": "/metadata/annotations/key" }),
+        json!({ "op": "move", "from": "/data/key", "path": "/metadata/annotations/key" }),
+        json!({ "op": "test", "path": "/data/key", "value": "aHVzaA==" }),
+    ] {
+        let wrong =
+            json!({ "id": "secrets/one:shop:door", "patch": [operation], "type": "JSON", "dryRun": true });
+        let refused = bed.ask(&ann, PATCH, wrong).await;
+        assert_eq!(code(&refused), "BAD_USER_INPUT", "{refused}");
+        assert!(refused.to_string().contains("`add`"), "before it is sent: {refused}");
+    }
 
     let events = bed.recorded();
     let done: Vec<_> = events.iter().filter(|event| event["responseStatus"]["code"] == 200).collect();

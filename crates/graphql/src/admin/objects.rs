@@ -4,7 +4,9 @@ use std::fmt;
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use cluster_registry::unknown_cluster;
-use fleetgraph_core::{Act, Error, ErrorCode, Identity, PatchFormat, Propagation, Write, Written};
+use fleetgraph_core::{
+    Act, Error, ErrorCode, Identity, ObjectId, PatchFormat, Propagation, Scope, Write, Written,
+};
 use futures::future::BoxFuture;
 use kinds::{ErrorExt, Json, Viewer, graph::ResourceId};
 use secrecy::SecretString;
@@ -42,6 +44,9 @@ impl ObjectMutation {
         #[graphql(default, desc = "Whether the cluster only checks it.")] dry_run: bool,
     ) -> async_graphql::Result<ChangedResource> {
         let body = serde_json::to_string(&patch.0).graphql()?;
+        if format == PatchType::Json {
+            only_writes(&patch.0).graphql()?;
+        }
         let act = Act::Patch { format: format.into(), body };
         write(ctx, "patchResource", &id, act, dry_run, json!({ "type": format.word() })).await
     }
@@ -85,8 +90,8 @@ async fn write(
     let writes = ctx.data::<Desk>()?.writes.clone().ok_or_else(off).graphql()?;
     let ResourceId { resource, object } = id.parse::<ResourceId>().graphql()?;
     let viewer = Viewer::of(ctx)?;
-    let kind =
-        *OfKind::find(&viewer.registry.read_any(&viewer.scope), object.cluster.as_str(), &resource)?.kind;
+    let of_kind = OfKind::find(&viewer.registry.read_any(&viewer.scope), object.cluster.as_str(), &resource)?;
+    let (kind, quotable) = (*of_kind.kind, may_read_all(viewer, &of_kind, &object));
     let cluster = viewer.registry.cluster(&viewer.scope, object.cluster.as_str());
     let cluster = cluster.ok_or_else(|| unknown_cluster(object.cluster.as_str())).graphql()?;
     let id = ResourceId { resource: kind.resource().into_owned(), object: object.clone() };
@@ -99,8 +104,15 @@ async fn write(
         details,
     };
     let namespace = object.namespace.to_string();
-    let write =
-        Write { cluster: object.cluster, kind, namespace, name: object.name.to_string(), act, dry_run };
+    let write = Write {
+        cluster: object.cluster,
+        kind,
+        namespace,
+        name: object.name.to_string(),
+        act,
+        dry_run,
+        quotable,
+    };
     let (by, bearer) = (caller.identity.clone(), caller.bearer.clone());
     let work = async move {
         let by = by.ok_or_else(|| Error::new(ErrorCode::Unauthenticated, "nobody is calling"))?;
@@ -108,6 +120,38 @@ async fn write(
     };
     let Written { uid, resource_version, generation } = audited(ctx, action, work).await?;
     Ok(ChangedResource { id: ID(id.to_string()), uid, resource_version, generation, dry_run })
+}
+
+/// Whether nothing of the object is masked for the caller. Only a caller who is shown it unmasked may be told what an API
+/// server repeats of it.
+fn may_read_all(viewer: &Viewer, of_kind: &OfKind, object: &ObjectId) -> bool {
+    let everything = Scope::everything();
+    let [all, shown] = [&everything, &viewer.scope].map(|scope| {
+        let reader = viewer.registry.read_any(scope);
+        of_kind.stores.iter().find_map(|store| reader.get(&**store, &object.namespace, &object.name))
+    });
+    !all.is_some_and(|object| object.is_marked()) || shown.is_some_and(|object| object.masked().is_empty())
+}
+
+/// `copy`, `move` and `test` read: they would carry a value that the caller may not see to where it is seen, or tell what
+/// it is.
+fn only_writes(patch: &async_graphql::Value) -> Result<(), Error> {
+    let wrong = || {
+        Error::bad_input(
+            "a patch of type JSON is a list of operations `add`, `remove` and `replace`; others read what the caller may not be \
+             allowed to see",
+        )
+    };
+    let async_graphql::Value::List(operations) = patch else { return Err(wrong()) };
+    for operation in operations {
+        let async_graphql::Value::Object(operation) = operation else { return Err(wrong()) };
+        match operation.get("op") {
+            Some(async_graphql::Value::String(op)) if matches!(op.as_str(), "add" | "remove" | "replace") => {
+            }
+            _ => return Err(wrong()),
+        }
+    }
+    Ok(())
 }
 
 fn off() -> Error {
@@ -124,7 +168,7 @@ pub enum PatchType {
     Merge,
     /// As `kubectl apply` on built-in kinds: lists of containers, ports and the like are merged by their keys.
     StrategicMerge,
-    /// RFC 6902: a list of operations.
+    /// RFC 6902: a list of operations `add`, `remove` and `replace`. Those that read (`copy`, `move`, `test`) are refused.
     Json,
 }
 

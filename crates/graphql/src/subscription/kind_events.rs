@@ -115,9 +115,11 @@ macro_rules! kind_events {
                             let after = [<$kind Event>](event);
                             if let Some(before) = before {
                                 let before = [<$kind Event>](after.0.with_object(before));
-                                if !differ(ctx, &before, &after).await {
+                                // What is too much to compare may have changed.
+                                if !differ(ctx, &before, &after).await && viewer.budget().verdict().is_ok() {
                                     return None;
                                 }
+                                viewer.renew();
                             }
                             Some(after)
                         }))

@@ -71,11 +71,25 @@ async fn what_one_replica_stores_the_others_take_up_change_and_drop() {
     catalog.update_cluster(&record, change, None).await.unwrap();
     other.look().await;
     assert_eq!(served(&there), ["added=renamed"]);
-    catalog.remove_cluster(&record.id).await.unwrap();
+    catalog.remove_cluster(&record).await.unwrap();
     other.look().await;
     connected.look().await;
     assert_eq!(served(&there), [] as [&str; 0]);
     assert_eq!(served(&here), ["fixed=fixed"]);
+}
+
+#[tokio::test]
+async fn an_id_that_was_given_up_and_taken_between_two_looks_is_the_new_cluster() {
+    let catalog = catalog(Sealer::ephemeral().unwrap()).await;
+    let (registry, connected) = replica(&catalog, vec![]).await;
+    let record = insert(&catalog, "again").await;
+    connected.look().await;
+    let before = registry.cluster(&Scope::everything(), "again").unwrap();
+    catalog.remove_cluster(&record).await.unwrap();
+    insert(&catalog, "again").await;
+    connected.look().await;
+    let after = registry.cluster(&Scope::everything(), "again").unwrap();
+    assert!(!Arc::ptr_eq(&before, &after), "its credentials and its tenant may be others");
 }
 
 /// Nobody asks it to look.
