@@ -163,7 +163,7 @@ impl Cluster {
             return Some(Error::clone(&error));
         }
         let problem = self.connection.load().as_ref()?.problem()?;
-        Some(Error::new(problem.code(), problem.to_string()).of_cluster(&self.spec.id))
+        Some(Error::new(problem.code(), problem.told()).of_cluster(&self.spec.id))
     }
 
     /// How current the copy of each kind is of which the caller may see something, in the order of the kind table.
@@ -321,16 +321,19 @@ impl Supervisor {
 
     /// Opens the connection. A configuration that can't be used is tried again: a file may come, a plugin recover.
     async fn connect(&self) -> Arc<Connection> {
+        let mut last = String::new();
         loop {
             let error = match Connection::open(Arc::clone(&self.cluster.spec)).await {
                 Ok(connection) => return Arc::new(connection),
-                Err(error) => Error::new(error.code(), error.to_string()).of_cluster(&self.cluster.spec.id),
+                Err(error) => error,
             };
-            let known = self.cluster.config_error.load_full();
-            if known.as_deref() != Some(&error) {
-                tracing::error!(cluster = %self.cluster.spec.id, code = %error.code, "{error}");
-                self.announce("ConfigInvalid", Some(error.message.clone()));
-                self.cluster.config_error.store(Some(Arc::new(error)));
+            let logged = error.to_string();
+            if logged != last {
+                tracing::error!(cluster = %self.cluster.spec.id, code = %error.code(), "{error}");
+                let told = Error::new(error.code(), error.told()).of_cluster(&self.cluster.spec.id);
+                self.announce("ConfigInvalid", Some(told.message.clone()));
+                self.cluster.config_error.store(Some(Arc::new(told)));
+                last = logged;
             }
             sleep(REOPEN).await;
         }

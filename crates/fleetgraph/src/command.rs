@@ -8,12 +8,12 @@ use std::{fmt::Write as _, io::Write as _, path::PathBuf, sync::Arc, time::Durat
 use anyhow::{Context, bail};
 use catalog::{
     ApiToken, Catalog, NewToken, TokenId,
-    audit::{AuditRecord, Break, Outcome, Verification},
+    audit::{AuditEntry, AuditFilter, AuditRecord, Break, Outcome, Verification},
 };
 use clap::{Args, Subcommand};
 use fleetgraph_core::{Bounds, Principal, Timestamp};
 use secrecy::ExposeSecret;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{config::Config, remembered};
 
@@ -64,7 +64,7 @@ pub enum TokenCommand {
     },
     /// Revoke a token, for good and everywhere.
     Revoke {
-        /// The middle part of `fgt_ID_SECRET`, as the list shows it.
+        /// The middle part of `fgt_ID_SECRET`, as the list shows it; of a whole token, no more than that is looked at.
         id: String,
         #[command(flatten)]
         catalog: CatalogArguments,
@@ -92,7 +92,7 @@ impl TokenCommand {
 
 impl AuditCommand {
     pub fn catalog(&self) -> &CatalogArguments {
-        let Self::Verify { catalog } = self;
+        let (Self::Verify { catalog } | Self::List { catalog, .. }) = self;
         catalog
     }
 }
@@ -100,6 +100,15 @@ impl AuditCommand {
 /// What can be looked at of the audit trail.
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
+    /// Print records of all tenants and of none, newest first, each as a line of JSON: what was done by command, and
+    /// credentials that were refused, belong to no tenant.
+    List {
+        /// Records at most.
+        #[arg(long, value_name = "COUNT", default_value_t = 100)]
+        limit: u32,
+        #[command(flatten)]
+        catalog: CatalogArguments,
+    },
     /// Walk the whole chain, and say whether a record was changed, removed or put elsewhere.
     Verify {
         #[command(flatten)]
@@ -119,8 +128,11 @@ pub fn token(config: &Config, command: &TokenCommand) -> anyhow::Result<String> 
         TokenCommand::Create { .. } => create(&catalog, command).await,
         TokenCommand::List { .. } => list(&catalog).await,
         TokenCommand::Revoke { id, .. } => {
-            let deed = Deed::new("revokeApiToken", format!("ApiToken {id}"));
-            let revoked = async { Ok(catalog.revoke_token(&TokenId::from(id.as_str()), COMMAND).await?) };
+            let id = id_of(id);
+            let known = catalog.token(&id).await?;
+            let tenant = known.and_then(|token| token.principal.tenants.first().map(ToString::to_string));
+            let deed = Deed { tenant, ..Deed::new("revokeApiToken", format!("ApiToken {id}")) };
+            let revoked = async { Ok(catalog.revoke_token(&id, COMMAND).await?) };
             let token = audited(&catalog, deed, revoked).await?;
             Ok(format!("revoked {} ({})\n", token.id, token.name))
         }
@@ -132,15 +144,56 @@ pub fn token(config: &Config, command: &TokenCommand) -> anyhow::Result<String> 
 /// # Errors
 /// When there is no catalog that is kept, or the trail is broken.
 pub fn audit(config: &Config, command: &AuditCommand) -> anyhow::Result<String> {
-    let AuditCommand::Verify { .. } = command;
-    over(config, async |catalog| match catalog.verify_audit(None).await? {
-        Verification::Intact(head) => {
-            Ok(format!("{} records, none changed or missing; the last is {head}\n", head.seq))
-        }
-        Verification::Broken { seq, how } => {
-            bail!("the audit trail is broken at record {seq}: {}", broken(how))
-        }
+    over(config, async |catalog| match command {
+        AuditCommand::List { limit, .. } => records(&catalog, *limit).await,
+        AuditCommand::Verify { .. } => match catalog.verify_audit(None).await? {
+            Verification::Intact(head) => {
+                Ok(format!("{} records, none changed or missing; the last is {head}\n", head.seq))
+            }
+            Verification::Broken { seq, how } => {
+                bail!("the audit trail is broken at record {seq}: {}", broken(how))
+            }
+        },
     })
+}
+
+/// The id of a token, also of a whole one: its secret must get neither into a message nor on record.
+fn id_of(text: &str) -> TokenId {
+    let rest = text.strip_prefix("fgt_").unwrap_or(text);
+    TokenId::from(rest.split('_').next().unwrap_or_default())
+}
+
+/// A line of JSON for each record, newest first.
+async fn records(catalog: &Catalog, limit: u32) -> anyhow::Result<String> {
+    let mut text = String::new();
+    let (mut before, mut left) = (None, limit);
+    while left > 0 {
+        let page = catalog.audit(&AuditFilter::default(), before, left.min(PAGE)).await?;
+        let Some(last) = page.last() else { break };
+        before = Some(last.seq);
+        left -= u32::try_from(page.len()).unwrap_or(left).min(left);
+        for AuditEntry { seq, record, .. } in page {
+            let line = json!({
+                "seq": seq,
+                "at": record.at.to_string(),
+                "outcome": record.outcome.as_str(),
+                "user": record.user,
+                "credential": record.credential,
+                "method": record.method,
+                "address": record.address,
+                "tenant": record.tenant,
+                "action": record.action,
+                "cluster": record.cluster,
+                "object": record.object,
+                "code": record.code,
+                "requestId": record.request_id,
+                "traceId": record.trace_id,
+                "details": record.details,
+            });
+            writeln!(text, "{line}")?;
+        }
+    }
+    Ok(text)
 }
 
 fn broken(how: Break) -> &'static str {
@@ -257,7 +310,8 @@ async fn create(catalog: &Catalog, command: &TokenCommand) -> anyhow::Result<Str
         expires_at: Some(expires_at),
         created_by: COMMAND.to_owned(),
     };
-    let deed = Deed::new("createApiToken", format!("ApiToken {name:?} of {user:?}"));
+    let tenant = new.principal.tenants.first().map(ToString::to_string);
+    let deed = Deed { tenant, ..Deed::new("createApiToken", format!("ApiToken {name:?} of {user:?}")) };
     let issued = audited(catalog, deed, async { Ok(catalog.issue_token(new).await?) }).await?;
     Ok(format!("{}\n", issued.plain.expose_secret()))
 }
@@ -282,14 +336,19 @@ async fn list(catalog: &Catalog) -> anyhow::Result<String> {
                 text,
                 "{:<24} {:<28} {:<28} {:<10} {:<22} {:<22}",
                 token.id.as_str(),
-                token.name,
-                token.principal.user,
+                shown(&token.name),
+                shown(&token.principal.user),
                 state(token),
                 time(token.expires_at),
                 time(token.last_used_at)
             )?;
         }
     }
+}
+
+/// A name as it can stand in a line of a terminal, whatever somebody has put into it.
+fn shown(name: &str) -> String {
+    name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 fn state(token: &ApiToken) -> &'static str {
@@ -299,5 +358,22 @@ fn state(token: &ApiToken) -> &'static str {
         "expired"
     } else {
         "valid"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_whole_token_no_more_than_its_id_is_looked_at() {
+        for text in ["1c79d2f3", "fgt_1c79d2f3", "fgt_1c79d2f3_hush", "1c79d2f3_hush", "fgt_1c79d2f3_hu_sh"] {
+            assert_eq!(id_of(text), TokenId::from("1c79d2f3"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_forges_no_line() {
+        assert_eq!(shown("a\u{1b}[31m\nb"), "a\u{fffd}[31m\u{fffd}b");
     }
 }

@@ -124,7 +124,11 @@ async fn serve(
             exempt_groups: config.http.trusted_documents.exempt_groups.clone(),
         }),
         documents: documents.clone(),
-        readiness: Arc::new(Readiness { life: life.clone(), registry: registry.clone() }),
+        readiness: Arc::new(Readiness {
+            life: life.clone(),
+            registry: registry.clone(),
+            names: !config.asks_callers(),
+        }),
         config: config.http.clone(),
         shutdown: shutdown.clone(),
     });

@@ -49,6 +49,30 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
+    /// What those are told who ask about the cluster. Paths, and the other clusters of a kubeconfig, are for the log of the
+    /// server: a caller need not know of them.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let what = match self {
+            Self::Spec(_) => "its settings can't be used",
+            Self::File { .. } => "a file that it names can't be read",
+            Self::Kubeconfig { .. } => "its kubeconfig is not valid",
+            Self::NoKubeconfig => "there is no kubeconfig",
+            Self::MissingContext { .. }
+            | Self::NoCurrentContext { .. }
+            | Self::MissingCluster { .. }
+            | Self::MissingUser { .. } => "its kubeconfig lacks the context, or what that names",
+            Self::NotInCluster(_) => "it is the server's own cluster, and the server is in none",
+            Self::Material { .. } => "a certificate or a key of it can't be used",
+            Self::PluginMissing { .. } | Self::PluginFailed { .. } => "its credential plugin failed",
+            Self::Oidc(_) => "its OpenID Connect settings can't be used",
+            Self::Proxy(_) => "its proxy can't be used",
+        };
+        format!(
+            "the server's configuration of this cluster needs mending: {what}; the server's log says more"
+        )
+    }
+
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {

@@ -58,7 +58,7 @@ impl Prober {
     }
 
     fn problem(&self) -> Option<String> {
-        self.problem.load().as_ref().map(|problem| problem.to_string())
+        self.problem.load().as_ref().map(|problem| problem.told())
     }
 
     fn show_away(&self) {

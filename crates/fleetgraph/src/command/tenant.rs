@@ -192,7 +192,7 @@ fn list(tenants: &[Tenant]) -> anyhow::Result<String> {
             text,
             "{:<24} {:<28} {:>12} {:>16} {:>14}  {:<22}",
             tenant.name,
-            tenant.display_name,
+            super::shown(&tenant.display_name),
             shown(requests_per_second),
             shown(cost_per_minute),
             shown(subscriptions),

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, net::SocketAddr, path::Path};
 
+use access::authn::AuthenticationConfig;
 use cluster_registry::{DEFAULT_KINDS, pii::FieldPath};
 use fleetgraph_core::{ClusterId, Kind as _, KindMeta, LabelSelector};
 
@@ -159,6 +160,13 @@ impl<'a> Check<'a> {
         }
         if config.connections.allowed_ports.contains(&0) {
             self.refuse("connections.allowed_ports", "0 is no port that a server listens on");
+        }
+        if config.authentication != AuthenticationConfig::default() && !config.asks_callers() {
+            self.refuse(
+                "authentication",
+                "says no way to prove who is calling: add `oidc`, `token_reviews`, `client_certificates` or `trusted_proxy`, or a \
+                 `catalog` that is kept, for API tokens",
+            );
         }
         if config.enable_mutations && !config.asks_callers() {
             self.refuse(
