@@ -10,6 +10,8 @@ pub enum LimitError {
     DocumentTooLarge { actual: usize, max: usize },
     #[error("the document may have {max} tokens at most")]
     Tokens { max: usize },
+    #[error("the document has a block string (\"\"\") that doesn't end")]
+    UnfinishedBlockString,
     #[error("the document may have {max} brackets inside each other at most")]
     Nesting { max: usize },
     #[error("selection sets may be nested {max} deep at most, with those of fragments")]
@@ -45,6 +47,7 @@ impl LimitError {
         match self {
             Self::DocumentTooLarge { .. } => ErrorCode::DocumentTooLarge,
             Self::Tokens { .. } => ErrorCode::TokenLimit,
+            Self::UnfinishedBlockString => ErrorCode::GraphqlParseFailed,
             Self::Nesting { .. } | Self::SelectionSets { .. } | Self::Depth { .. } => ErrorCode::DepthLimit,
             Self::RootFields { .. } => ErrorCode::RootFieldLimit,
             Self::Aliases { .. } => ErrorCode::AliasLimit,
