@@ -6,12 +6,16 @@ mod support;
 
 use std::{
     collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use async_graphql::Request;
 use cluster_registry::{Registry, Settings};
-use fleetgraph_core::Scope;
+use fleetgraph_core::{ClusterId, KindMeta, Scope, Sight, Verb, View};
 use futures::StreamExt;
 use graphql::{Budget, SchemaSettings, Viewer, schema};
 use serde_json::Value;
@@ -80,6 +84,61 @@ async fn an_answer_holds_no_more_related_objects_than_it_may_however_they_multip
         let heard: Vec<_> = ask(events, most).take(5).collect().await;
         assert!(heard.iter().all(|event| code(event).as_deref() == expected), "{heard:?}");
     }
+    registry.shut_down().await;
+}
+
+/// Everything at first, and after the revocation nothing but what is called `end`.
+#[derive(Debug, Default)]
+struct Revocable {
+    revoked: AtomicBool,
+}
+
+impl Sight for Revocable {
+    fn has_cluster(&self, _: &ClusterId) -> bool {
+        true
+    }
+
+    fn view(&self, _: &ClusterId, _: Verb, _: &KindMeta) -> View {
+        View::all()
+    }
+
+    fn allows(&self, _: &ClusterId, _: Verb, _: &KindMeta, _: &str, name: &str) -> bool {
+        name == "end" || !self.revoked.load(Ordering::SeqCst)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_made_ready_before_a_revocation_is_not_told_after_it() {
+    let plane = ControlPlane::start(Options::bare("slow")).await.unwrap();
+    for name in ["a", "b", "end"] {
+        plane.kubectl(&["create", "service", "clusterip", name, "--clusterip=None"]).await.unwrap();
+    }
+    let registry = fleet(&plane).await;
+    let schema = schema(SchemaSettings::default(), None);
+    let query = r#"subscription { serviceEvents(namespace: "default", initial: true) { service { name } } }"#;
+    let names = async |revoked_after: usize| {
+        let sight = Arc::new(Revocable::default());
+        let viewer = Viewer::new(registry.clone(), Scope::of(sight.clone()), Budget::new(u64::MAX));
+        let mut events = schema.execute_stream(Request::new(query).data(viewer));
+        let mut names = Vec::new();
+        // The API server's own service is the fourth.
+        while names.last().is_none_or(|name| name != "end")
+            || (revoked_after == usize::MAX && names.len() < 4)
+        {
+            if names.len() >= revoked_after {
+                sight.revoked.store(true, Ordering::SeqCst);
+            }
+            let event = tokio::time::timeout(PATIENCE, events.next()).await.unwrap().unwrap();
+            let data = event.data.into_json().unwrap();
+            names.push(data["serviceEvents"]["service"]["name"].as_str().unwrap().to_owned());
+        }
+        names
+    };
+    let mut all = names(usize::MAX).await;
+    all.sort();
+    assert_eq!(all, ["a", "b", "end", "kubernetes"]);
+    let told = names(1).await;
+    assert!(told == ["end"] || (told.len() == 2 && told[1] == "end"), "they were ready already: {told:?}");
     registry.shut_down().await;
 }
 
