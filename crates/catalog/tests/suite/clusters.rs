@@ -158,7 +158,9 @@ async fn of_two_who_change_a_cluster_at_once_one_is_told(bed: &Bed) -> Result<()
     ensure!(matches!(error, CatalogError::Conflict { .. }), "{error}");
     let now = catalog.cluster(&known.id).await?.context("it")?;
     ensure!(now.cluster.region == "us" && catalog.cluster_document(&now).await?.expose_secret() == DOCUMENT);
-    catalog.remove_cluster(&known).await?;
+    let error = catalog.remove_cluster(&known).await.err().context("too late")?;
+    ensure!(matches!(error, CatalogError::Conflict { .. }), "{error}");
+    catalog.remove_cluster(&now).await?;
     let error = catalog.update_cluster(&now, change("asia"), None).await.err().context("gone")?;
     ensure!(matches!(error, CatalogError::NotFound { .. }), "{error}");
     Ok(())

@@ -68,7 +68,7 @@ async fn what_one_replica_stores_the_others_take_up_change_and_drop() {
     assert!(here.cluster(&Scope::everything(), "added").unwrap().spec().guard.is_some());
 
     let change = ClusterChange { name: "renamed".into(), ..record.cluster.clone() };
-    catalog.update_cluster(&record, change, None).await.unwrap();
+    let record = catalog.update_cluster(&record, change, None).await.unwrap();
     other.look().await;
     assert_eq!(served(&there), ["added=renamed"]);
     catalog.remove_cluster(&record).await.unwrap();
