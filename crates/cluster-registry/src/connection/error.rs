@@ -54,19 +54,23 @@ impl ConnectError {
     #[must_use]
     pub fn told(&self) -> String {
         let what = match self {
-            Self::Spec(_) => "its settings can't be used",
-            Self::File { .. } => "a file that it names can't be read",
-            Self::Kubeconfig { .. } => "its kubeconfig is not valid",
-            Self::NoKubeconfig => "there is no kubeconfig",
+            Self::File { what, .. } => {
+                format!("check that its {what} exists, and that fleetgraph may read it")
+            }
+            Self::Spec(_) => "its settings can't be used".to_owned(),
+            Self::Kubeconfig { .. } => "its kubeconfig is not valid".to_owned(),
+            Self::NoKubeconfig => "there is no kubeconfig".to_owned(),
             Self::MissingContext { .. }
             | Self::NoCurrentContext { .. }
             | Self::MissingCluster { .. }
-            | Self::MissingUser { .. } => "its kubeconfig lacks the context, or what that names",
-            Self::NotInCluster(_) => "it is the server's own cluster, and the server is in none",
-            Self::Material { .. } => "a certificate or a key of it can't be used",
-            Self::PluginMissing { .. } | Self::PluginFailed { .. } => "its credential plugin failed",
-            Self::Oidc(_) => "its OpenID Connect settings can't be used",
-            Self::Proxy(_) => "its proxy can't be used",
+            | Self::MissingUser { .. } => "its kubeconfig lacks the context, or what that names".to_owned(),
+            Self::NotInCluster(_) => "it is the server's own cluster, and the server is in none".to_owned(),
+            Self::Material { what, .. } => format!("its {what} can't be used"),
+            Self::PluginMissing { .. } | Self::PluginFailed { .. } => {
+                "its credential plugin failed".to_owned()
+            }
+            Self::Oidc(_) => "its OpenID Connect settings can't be used".to_owned(),
+            Self::Proxy(_) => "its proxy can't be used".to_owned(),
         };
         format!(
             "the server's configuration of this cluster needs mending: {what}; the server's log says more"

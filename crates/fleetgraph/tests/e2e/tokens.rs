@@ -231,6 +231,19 @@ async fn a_refused_credential_goes_on_record_and_one_that_is_missing_does_not() 
     assert!(fine, "{verified}");
     // One was made by command, intent and result; two credentials were refused.
     assert!(verified.starts_with("4 records"), "{verified}");
-    let log = bed.ask(&admin, "{ auditLog { action } }").await;
-    assert_eq!(log["data"]["auditLog"], json!([]), "they are of no tenant: {log}");
+    let log = bed.ask(&admin, "{ auditLog { action outcome } }").await;
+    assert_eq!(
+        log["data"]["auditLog"],
+        json!([
+            { "action": "createApiToken", "outcome": "SUCCESS" },
+            { "action": "createApiToken", "outcome": "INTENT" },
+        ]),
+        "what was refused is of no tenant: {log}"
+    );
+    let (fine, listed) = bed.command(&["audit", "list", "--limit", "3"]);
+    assert!(fine, "{listed}");
+    let records: Vec<Value> = listed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let actions: Vec<_> = records.iter().map(|record| record["action"].as_str().unwrap()).collect();
+    assert_eq!(actions, ["authenticate", "authenticate", "createApiToken"], "the newest first: {listed}");
+    assert!(!listed.contains("nobody_knows") && !listed.contains("eyJub3Qi"), "{listed}");
 }

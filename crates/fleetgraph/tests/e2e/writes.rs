@@ -215,8 +215,10 @@ fn code(answer: &Value) -> &str {
 /// The manifest, asked of the API server.
 async fn reads_what_it_serves_and_nothing_else(plane: &ControlPlane) {
     let may = async |verb: &str, resource: &str| {
-        let account = "--as=system:serviceaccount:fleetgraph:fleetgraph";
-        plane.kubectl(&["auth", "can-i", verb, resource, account, "--all-namespaces"]).await.is_ok()
+        let (resource, of) = resource.split_once('/').unwrap_or((resource, ""));
+        let (account, of) =
+            ("--as=system:serviceaccount:fleetgraph:fleetgraph", format!("--subresource={of}"));
+        plane.kubectl(&["auth", "can-i", verb, resource, account, "--all-namespaces", &of]).await.is_ok()
     };
     for name in kinds::kind_names() {
         for verb in ["get", "list", "watch"] {
