@@ -107,7 +107,6 @@ await test(
     await browser.screenshot('sign-in');
     const asked = server.requests.length;
     // Longer than the fleet's own polls are apart.
-    // Longer than the fleet's own polls are apart.
     await page.waitForTimeout(7_000);
     expect(server.requests.length === asked, 'it goes on asking');
   },

@@ -8,7 +8,7 @@ export function SignInView({ asked }: { asked: Asked }) {
   return (
     <section class="sign-in" aria-label="Sign in">
       <SignInForm asked={asked}>
-        <Heading title={TITLES[asked]} />
+        <Heading title={TITLES[asked]} takesFocus={false} />
       </SignInForm>
     </section>
   );
