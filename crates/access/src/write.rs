@@ -14,9 +14,11 @@ use std::sync::Arc;
 use cluster_registry::connection::{Actor, Connection, Unspeakable, WriteAs, refusal};
 use cluster_registry::{Cluster, unknown_cluster};
 use fleetgraph_core::{
-    Act, Error, ErrorCode, Identity, Method, PatchFormat, Principal, Propagation, Write, Written,
+    Act, Error, ErrorCode, Identity, Kind, Method, PatchFormat, Principal, Propagation, Write, Written,
 };
 use http::{Request, header};
+use kinds::Secret;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -25,6 +27,8 @@ use crate::Access;
 use crate::authn::AUTHENTICATED;
 use crate::bounds::{has, has_cluster};
 
+/// What of a name doesn't stand in a path as it is.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b':');
 /// Of whom the API server says that a field was theirs.
 const MANAGER: &str = "fleetgraph";
 const JSON: &str = "application/json";
@@ -102,8 +106,7 @@ impl Permit<'_> {
             })
         })?;
         self.known_as_the_caller(&connection).await?;
-        let secret = self.write.kind.group.is_empty() && self.write.kind.plural == "secrets";
-        let quotable = self.write.quotable && !secret;
+        let quotable = self.write.quotable && !self.write.kind.is_resource(Secret::META.plural);
         let sent = connection.client_as(self.actor.clone()).request::<Answer>(request(self.write)?).await;
         sent.map(Answer::written).map_err(|error| refusal(&error, quotable))
     }
@@ -256,14 +259,7 @@ fn segment(name: &str) -> Result<String, Error> {
     if matches!(name, "" | "." | "..") || name.contains(['/', '%']) {
         return Err(Error::bad_input(format!("no object has the name or namespace {name:?}")));
     }
-    Ok(name.bytes().fold(String::new(), |mut text, byte| {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':') {
-            text.push(char::from(byte));
-        } else {
-            text.push_str(&format!("%{byte:02X}"));
-        }
-        text
-    }))
+    Ok(utf8_percent_encode(name, SEGMENT).to_string())
 }
 
 /// The object's metadata or, of one that is gone, a `Status`.

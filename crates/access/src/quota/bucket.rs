@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use governor::clock::Clock;
 use governor::middleware::StateInformationMiddleware;
-use governor::state::{InMemoryState, NotKeyed, keyed::DashMapStateStore};
+use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 
 const ONE: NonZeroU32 = NonZeroU32::MIN;
@@ -20,26 +20,15 @@ pub(super) enum Refused {
     Never,
 }
 
-/// A bucket for each key, or for one tenant alone.
+/// A bucket for each key, full when it is first asked for.
 pub(super) struct Bucket<C: Clock> {
     quota: Quota,
-    limiter: Limiter<C>,
-}
-
-enum Limiter<C: Clock> {
-    Each(RateLimiter<Arc<str>, DashMapStateStore<Arc<str>>, C, StateInformationMiddleware>),
-    One(RateLimiter<NotKeyed, InMemoryState, C, StateInformationMiddleware>),
+    limiter: RateLimiter<Arc<str>, DashMapStateStore<Arc<str>>, C, StateInformationMiddleware>,
 }
 
 impl<C: Clock> Bucket<C> {
-    /// One for each key, full when it is first asked for.
-    pub fn each(quota: Quota, clock: C) -> Self {
-        Self { quota, limiter: Limiter::Each(RateLimiter::new(quota, DashMapStateStore::default(), clock)) }
-    }
-
-    /// A full one for whoever asks.
-    pub fn one(quota: Quota, clock: C) -> Self {
-        Self { quota, limiter: Limiter::One(RateLimiter::new(quota, InMemoryState::default(), clock)) }
+    pub fn new(quota: Quota, clock: C) -> Self {
+        Self { quota, limiter: RateLimiter::new(quota, DashMapStateStore::default(), clock) }
     }
 
     pub fn quota(&self) -> Quota {
@@ -52,13 +41,9 @@ impl<C: Clock> Bucket<C> {
         if units > self.quota.burst_size() {
             return Err(Refused::Never);
         }
-        let (taken, now) = match &self.limiter {
-            Limiter::Each(limiter) => (limiter.check_key_n(key, units), limiter.clock().now()),
-            Limiter::One(limiter) => (limiter.check_n(units), limiter.clock().now()),
-        };
-        match taken {
+        match self.limiter.check_key_n(key, units) {
             Ok(Ok(state)) => Ok(state.remaining_burst_capacity()),
-            Ok(Err(until)) => Err(Refused::Until(until.wait_time_from(now))),
+            Ok(Err(until)) => Err(Refused::Until(until.wait_time_from(self.limiter.clock().now()))),
             Err(_) => Err(Refused::Never),
         }
     }
@@ -83,16 +68,11 @@ impl<C: Clock> Bucket<C> {
 
     /// Forgets keys whose bucket is full again: as if it had never been there.
     pub fn sweep(&self) {
-        if let Limiter::Each(limiter) = &self.limiter {
-            limiter.retain_recent();
-        }
+        self.limiter.retain_recent();
     }
 
     #[cfg(test)]
     pub fn keys(&self) -> usize {
-        match &self.limiter {
-            Limiter::Each(limiter) => limiter.len(),
-            Limiter::One(_) => 1,
-        }
+        self.limiter.len()
     }
 }

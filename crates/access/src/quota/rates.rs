@@ -19,7 +19,7 @@ pub(super) struct Rates<C: Clock> {
 impl<C: Clock + Clone> Rates<C> {
     /// Of everybody who has no bounds of their own.
     pub fn shared(bounds: TenantQuota, clock: &C) -> Self {
-        let each = |quota| Arc::new(Bucket::each(quota, clock.clone()));
+        let each = |quota| Arc::new(Bucket::new(quota, clock.clone()));
         Self { bounds, requests: requests(&bounds).map(each), complexity: complexity(&bounds).map(each) }
     }
 
@@ -32,7 +32,7 @@ impl<C: Clock + Clone> Rates<C> {
                 return Arc::clone(kept);
             }
             let bucket =
-                shared.filter(same).map_or_else(|| Arc::new(Bucket::one(quota, clock.clone())), Arc::clone);
+                shared.filter(same).map_or_else(|| Arc::new(Bucket::new(quota, clock.clone())), Arc::clone);
             if let Some(before) = before {
                 bucket.charge(tenant, before.used(tenant));
             }

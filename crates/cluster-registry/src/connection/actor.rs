@@ -11,6 +11,7 @@ use std::{fmt, sync::Arc};
 
 use fleetgraph_core::Principal;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 
 const USER: HeaderName = HeaderName::from_static("impersonate-user");
@@ -19,6 +20,15 @@ const GROUP: HeaderName = HeaderName::from_static("impersonate-group");
 const EXTRA: &str = "impersonate-extra-";
 /// The API server adds it by itself, and would want a right to impersonate it.
 const AUTHENTICATED: &str = "system:authenticated";
+/// What of an attribute's key doesn't stand in a header's name as it is. Such names have no case, so capitals are encoded too.
+const KEY: &AsciiSet = &{
+    let (mut set, mut capital) = (NON_ALPHANUMERIC.remove(b'-').remove(b'.'), b'A');
+    while capital <= b'Z' {
+        set = set.add(capital);
+        capital += 1;
+    }
+    set
+};
 
 /// How a cluster is told who changes something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -71,7 +81,7 @@ impl Actor {
             headers.append(GROUP, value(group, "the caller's groups")?);
         }
         for (key, values) in &**extra {
-            let name = HeaderName::from_bytes(format!("{EXTRA}{}", encoded(key)).as_bytes());
+            let name = HeaderName::from_bytes(format!("{EXTRA}{}", utf8_percent_encode(key, KEY)).as_bytes());
             let name = name.map_err(|_| Unspeakable("the caller's attributes"))?;
             for text in values {
                 headers.append(name.clone(), value(text, "the caller's attributes")?);
@@ -116,19 +126,6 @@ fn value(text: &str, what: &'static str) -> Result<HeaderValue, Unspeakable> {
         return Err(Unspeakable(what));
     }
     HeaderValue::from_bytes(text.as_bytes()).map_err(|_| Unspeakable(what))
-}
-
-/// The key of an attribute as a part of a header's name: header names have no case, so capitals are encoded as well.
-fn encoded(key: &str) -> String {
-    let plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
-    key.bytes().fold(String::new(), |mut text, byte| {
-        if plain(&byte) {
-            text.push(char::from(byte));
-        } else {
-            text.push_str(&format!("%{byte:02x}"));
-        }
-        text
-    })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::{
     error::Error as StdError,
     fmt,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -26,6 +26,10 @@ use super::classify::chain;
 
 /// Each try needs a farewell that crosses the request on the wire, so a second one is rare already.
 const MAX_TRIES: usize = 4;
+
+/// How long a connection may take to take up a request that it has been chosen for. It never takes as long: lanes have
+/// room, so nothing waits for a stream.
+const HANDOVER: Duration = Duration::from_secs(1);
 
 /// A hyper client with connections of its own.
 pub(super) type Pool = BoxCloneSyncService<Request<Body>, Response<Incoming>, legacy::Error>;
@@ -45,6 +49,35 @@ pub(super) struct NoHttp2;
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("no connection in time")]
 pub(super) struct NoConnection;
+
+/// A request that was left in the queue of a connection that had ended. Nothing was sent then.
+///
+/// hyper hands requests to a connection through a channel of tokio, whose receiver frees what it still holds when it
+/// goes. A sender that was just writing then leaves its request in the channel, until all senders are gone; hyper keeps
+/// one for as long as the request waits.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the connection ended before it took the request up")]
+struct NotTakenUp;
+
+/// Tells whether a request is still in a queue: h2 drops a request's extensions when it takes it up, and with them
+/// the mark.
+struct Queued(Weak<()>);
+
+#[derive(Debug, Clone)]
+struct Mark(#[expect(dead_code, reason = "it counts")] Arc<()>);
+
+impl Queued {
+    fn mark(request: &mut Request<Body>) -> Self {
+        let mark = Arc::new(());
+        let queued = Self(Arc::downgrade(&mark));
+        request.extensions_mut().insert(Mark(mark));
+        queued
+    }
+
+    fn is_still(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+}
 
 /// The last failure of a connector, for the requests that waited for its connection: hyper tells them only that
 /// they were cancelled.
@@ -114,9 +147,12 @@ impl Lane {
         loop {
             tries += 1;
             let http2 = self.speaks_http2.load(Ordering::Acquire);
-            let (sent, again) = twice(request);
+            let (mut sent, again) = twice(request);
             let pool = if http2 { &self.http2 } else { &self.http1 };
-            let mut error = match self.once(pool, sent).await {
+            // Whether it goes at the moment in which it is given up can't be told: what must not be done twice waits
+            // for its time-out.
+            let queued = (http2 && sent.method().is_safe()).then(|| Queued::mark(&mut sent));
+            let mut error = match self.once(pool, sent, queued).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -140,14 +176,32 @@ impl Lane {
 
     /// Sends a request on a pool. Requests wait for the connection that one of them makes; each gives up by itself,
     /// because hyper would let them try one after the other.
-    async fn once(&self, pool: &Pool, mut request: Request<Body>) -> Result<Response<Incoming>, BoxError> {
-        let connection = legacy::connect::capture_connection(&mut request);
+    async fn once(
+        &self,
+        pool: &Pool,
+        mut request: Request<Body>,
+        queued: Option<Queued>,
+    ) -> Result<Response<Incoming>, BoxError> {
+        let mut connection = legacy::connect::capture_connection(&mut request);
         let mut answer = std::pin::pin!(pool.clone().oneshot(request));
-        match tokio::time::timeout(self.patience, &mut answer).await {
-            Ok(answer) => Ok(answer?),
-            Err(_) if connection.connection_metadata().is_none() => Err(NoConnection.into()),
-            Err(_) => Ok(answer.await?),
+        let connected = async {
+            connection.wait_for_connection_metadata().await;
+        };
+        tokio::select! {
+            biased;
+            answer = &mut answer => return Ok(answer?),
+            connected = tokio::time::timeout(self.patience, connected) => {
+                connected.map_err(|_| NoConnection)?;
+            }
         }
+        if let Ok(answer) = tokio::time::timeout(HANDOVER, &mut answer).await {
+            return Ok(answer?);
+        }
+        if queued.is_some_and(|queued| queued.is_still()) {
+            tracing::debug!("a connection ended with a request in its queue; it is sent again");
+            return Err(NotTakenUp.into());
+        }
+        Ok(answer.await?)
     }
 }
 
@@ -159,16 +213,19 @@ fn twice(request: Request<Body>) -> (Request<Body>, Option<Request<Body>>) {
     (Request::from_parts(parts, body), again)
 }
 
-/// Whether the server said that it did not take a request up: it came after its farewell to the connection, which API
-/// servers bid when they stop, after each refused credential, and at random behind load balancers
-/// (`--goaway-chance`). RFC 9113, section 8.7: such a request can be sent again, whatever its method.
+/// Whether it is certain that the server did not take a request up: it was not sent, or it came after the server's
+/// farewell to the connection, which API servers bid when they stop, after each refused credential, and at random
+/// behind load balancers (`--goaway-chance`). RFC 9113, section 8.7: such a request can be sent again, whatever its
+/// method.
 fn is_untouched(error: &(dyn StdError + 'static)) -> bool {
     let refused = |error: &h2::Error| match error.reason() {
         Some(h2::Reason::NO_ERROR) => error.is_go_away() && error.is_remote(),
         Some(h2::Reason::REFUSED_STREAM) => error.is_reset() && error.is_remote(),
         _ => false,
     };
-    chain(error).iter().any(|link| link.downcast_ref::<h2::Error>().is_some_and(refused))
+    chain(error)
+        .iter()
+        .any(|link| link.is::<NotTakenUp>() || link.downcast_ref::<h2::Error>().is_some_and(refused))
 }
 
 /// Whether hyper gave a request up before it was sent. Its pool's error has no public type; these are the texts.
