@@ -77,6 +77,12 @@ impl Principal {
     pub fn of_tenants<T: Into<Arc<str>>>(self, tenants: impl IntoIterator<Item = T>) -> Self {
         Self { tenants: Arc::new(tenants.into_iter().map(Into::into).collect()), ..self }
     }
+
+    /// The tenant whose administrators find on record what is done to a credential of this principal.
+    #[must_use]
+    pub fn first_tenant(&self) -> Option<String> {
+        self.tenants.first().map(ToString::to_string)
+    }
 }
 
 /// Somebody who has proven who they are.

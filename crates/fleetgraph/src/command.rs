@@ -5,6 +5,7 @@ mod tenant;
 
 use std::{fmt::Write as _, io::Write as _, path::PathBuf, sync::Arc, time::Duration};
 
+use access::authn::PREFIX;
 use anyhow::{Context, bail};
 use catalog::{
     ApiToken, Catalog, NewToken, TokenId,
@@ -130,7 +131,7 @@ pub fn token(config: &Config, command: &TokenCommand) -> anyhow::Result<String> 
         TokenCommand::Revoke { id, .. } => {
             let id = id_of(id);
             let known = catalog.token(&id).await?;
-            let tenant = known.and_then(|token| token.principal.tenants.first().map(ToString::to_string));
+            let tenant = known.and_then(|token| token.principal.first_tenant());
             let deed = Deed { tenant, ..Deed::new("revokeApiToken", format!("ApiToken {id}")) };
             let revoked = async { Ok(catalog.revoke_token(&id, COMMAND).await?) };
             let token = audited(&catalog, deed, revoked).await?;
@@ -159,7 +160,7 @@ pub fn audit(config: &Config, command: &AuditCommand) -> anyhow::Result<String> 
 
 /// The id of a token, also of a whole one: its secret must get neither into a message nor on record.
 fn id_of(text: &str) -> TokenId {
-    let rest = text.strip_prefix("fgt_").unwrap_or(text);
+    let rest = text.strip_prefix(PREFIX).unwrap_or(text);
     TokenId::from(rest.split('_').next().unwrap_or_default())
 }
 
@@ -310,7 +311,7 @@ async fn create(catalog: &Catalog, command: &TokenCommand) -> anyhow::Result<Str
         expires_at: Some(expires_at),
         created_by: COMMAND.to_owned(),
     };
-    let tenant = new.principal.tenants.first().map(ToString::to_string);
+    let tenant = new.principal.first_tenant();
     let deed = Deed { tenant, ..Deed::new("createApiToken", format!("ApiToken {name:?} of {user:?}")) };
     let issued = audited(catalog, deed, async { Ok(catalog.issue_token(new).await?) }).await?;
     Ok(format!("{}\n", issued.plain.expose_secret()))

@@ -28,6 +28,8 @@ pub struct Gate {
     pub callers: Callers,
     pub quotas: Arc<Quotas>,
     pub audit: AuditQueue,
+    /// Whether callers may change objects of clusters, which some are told by the caller's own token.
+    pub mutations: bool,
     /// Whose callers may send documents that aren't trusted.
     pub exempt_groups: Vec<String>,
 }
@@ -139,7 +141,7 @@ impl http_api::Gate for Gate {
         Ok(request
             .data(Viewer::new(self.registry.clone(), scope, Budget::new(self.limits.max_related_objects())))
             .data(Caller {
-                bearer: bearer(context),
+                bearer: self.mutations.then(|| bearer(context)).flatten(),
                 identity: context.caller.clone(),
                 address: context.peer.map(address),
                 request_id: context.request_id.to_string(),

@@ -27,7 +27,9 @@ pub async fn open(config: &CatalogConfig) -> anyhow::Result<Catalog> {
     } else {
         Location::Memory
     };
-    let sources: Vec<KeySource> = config.key_files.iter().cloned().map(KeySource::File).collect();
+    let files = config.key_files.iter().cloned().map(KeySource::File);
+    let variables = config.key_variables.iter().cloned().map(KeySource::Environment);
+    let sources: Vec<KeySource> = files.chain(variables).collect();
     let sealer = if sources.is_empty() { Sealer::without_keys() } else { Sealer::new(&sources)? };
     Catalog::open(&Settings::new(location), sealer).await.context("the catalog can't be opened")
 }

@@ -85,8 +85,7 @@ async fn serve(
     let registry = registry(config);
     let shutdown = Shutdown::new();
     let catalog = remembered::open(&config.catalog).await?;
-    let (connected, mut keeper) =
-        Connected::new(catalog.clone(), registry.clone(), config.connections.rules());
+    let (connected, mut keeper) = Connected::new(catalog.clone(), registry.clone(), &config.connections);
     begin(config, contexts, &mut keeper, &registry).await?;
     let (audit, writer) = AuditQueue::new(catalog.clone());
     let (tokens, refresher) = remembered::tokens(&catalog).await?;
@@ -120,6 +119,7 @@ async fn serve(
             registry: registry.clone(),
             callers,
             audit,
+            mutations: config.enable_mutations,
             quotas,
             exempt_groups: config.http.trusted_documents.exempt_groups.clone(),
         }),

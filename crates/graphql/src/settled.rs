@@ -6,7 +6,7 @@
 
 use std::{any::TypeId, sync::Arc};
 
-use async_graphql::{Data, Executor, Request, Response, parser::types::OperationType};
+use async_graphql::{Data, Executor, Request, Response, ServerError, parser::types::OperationType};
 use futures::{StreamExt, stream::BoxStream};
 use kinds::{Budget, ErrorExt, Viewer};
 
@@ -20,12 +20,10 @@ pub(crate) async fn execute(roots: impl Executor, mut request: Request) -> Respo
         return roots.execute(request).await;
     };
     let budget = viewer.budget();
-    if !only(&mut request, OperationType::Query) {
+    if !only(&mut request, &[OperationType::Query]) {
         let mut response = roots.execute(request).await;
         // What was changed is changed, and is told.
-        if let Err(error) = budget.verdict().graphql() {
-            response.errors.push(error.into_server_error(async_graphql::Pos::default()));
-        }
+        response.errors.extend(exceeded(&budget));
         return response;
     }
     let (query, name) = (request.query.clone(), request.operation_name.clone());
@@ -52,9 +50,7 @@ pub(crate) fn execute_stream<E: Executor>(
     mut request: Request,
     session: Option<Arc<Data>>,
 ) -> BoxStream<'static, Response> {
-    if session.is_none()
-        && [OperationType::Query, OperationType::Mutation].into_iter().any(|of| only(&mut request, of))
-    {
+    if session.is_none() && only(&mut request, &[OperationType::Query, OperationType::Mutation]) {
         return futures::stream::once(execute(roots.clone(), request)).boxed();
     }
     let budget = data::<Viewer>(&request).map(Viewer::budget);
@@ -74,18 +70,24 @@ pub(crate) fn execute_stream<E: Executor>(
 
 /// The response, if it holds no more than it may; else why not, and nothing of it.
 fn within(budget: &Budget, response: Response) -> Response {
-    match budget.verdict().graphql() {
-        Ok(()) => response,
-        Err(error) => Response::from_errors(vec![error.into_server_error(async_graphql::Pos::default())]),
+    match exceeded(budget) {
+        None => response,
+        Some(error) => Response::from_errors(vec![error]),
     }
+}
+
+fn exceeded(budget: &Budget) -> Option<ServerError> {
+    let error = budget.verdict().graphql().err()?;
+    Some(error.into_server_error(async_graphql::Pos::default()))
 }
 
 fn data<T: 'static>(request: &Request) -> Option<&T> {
     request.data.get(&TypeId::of::<T>())?.downcast_ref()
 }
 
-fn only(request: &mut Request, of: OperationType) -> bool {
-    request
-        .parsed_query()
-        .is_ok_and(|document| document.operations.iter().all(|(_, operation)| operation.node.ty == of))
+/// Whether all operations of the document are of these types.
+fn only(request: &mut Request, types: &[OperationType]) -> bool {
+    request.parsed_query().is_ok_and(|document| {
+        document.operations.iter().all(|(_, operation)| types.contains(&operation.node.ty))
+    })
 }

@@ -124,16 +124,7 @@ impl<K: ResourceKind> Feed<K> {
                 Ok(delta) if delta.number <= self.seen => {}
                 Ok(delta) => {
                     self.seen = delta.number;
-                    let before = self.ready.len();
-                    self.push(&delta);
-                    // What could not be told whether it may be seen was left out, or masked: it is, once that was asked.
-                    for _ in 1..ROUNDS {
-                        if !self.scope.settle().await {
-                            break;
-                        }
-                        self.ready.truncate(before);
-                        self.push(&delta);
-                    }
+                    self.make_ready(|feed| feed.push(&delta)).await;
                 }
                 Err(RecvError::Lagged(_)) => self.catch_up().await,
                 Err(RecvError::Closed) => return None,
@@ -141,7 +132,23 @@ impl<K: ResourceKind> Feed<K> {
         }
     }
 
-    /// An event as it may be told now: a slow reader may have lost the right to it, or to what is masked of it, since it was
+    /// Makes events ready. What could not be told whether it may be seen is left out: it is made ready as well, once that was
+    /// asked.
+    async fn make_ready<T>(&mut self, mut push: impl FnMut(&mut Self) -> T) -> T {
+        let before = self.ready.len();
+        let mut pushed = push(self);
+        for _ in 1..ROUNDS {
+            if !self.scope.settle().await {
+                break;
+            }
+            self.ready.truncate(before);
+            pushed = push(self);
+        }
+        pushed
+    }
+
+    /// An event as it may be told now. It was made ready with its objects as they are: which form of them is shown is decided
+    /// here alone, as a slow reader may have lost the right to it, or to what is masked of it, since it was
     /// made ready.
     async fn judged(&self, event: WatchEvent<K>) -> Option<WatchEvent<K>> {
         let Some(object) = &event.object else { return Some(event) };
@@ -162,11 +169,11 @@ impl<K: ResourceKind> Feed<K> {
 
     /// What a delta means to this subscriber.
     fn push(&mut self, delta: &Delta<K>) {
-        let event = |kind, object: Shared<K>, before: Option<Shared<K>>| WatchEvent {
+        let event = |kind, object, before: Option<Shared<K>>| WatchEvent {
             kind,
             at: delta.at,
-            object: Some(shown(&object, &self.scope)),
-            before: before.map(|before| shown(&before, &self.scope)),
+            object: Some(object),
+            before,
             cluster: None,
         };
         match &delta.change {
@@ -224,16 +231,7 @@ impl<K: ResourceKind> Feed<K> {
             self.ready.push_back(resync_all());
             return;
         };
-        let before = self.ready.len();
-        for _ in 0..ROUNDS {
-            self.ready.truncate(before);
-            for delta in &gone {
-                self.push(delta);
-            }
-            if !self.scope.settle().await {
-                break;
-            }
-        }
+        self.make_ready(|feed| gone.iter().for_each(|delta| feed.push(delta))).await;
         if self.push_state_since(since, EventType::Updated).await.is_err() {
             self.ready.push_back(resync_all());
         }
@@ -242,16 +240,7 @@ impl<K: ResourceKind> Feed<K> {
     /// The current state of what changed after a number, oldest change first. What is no longer selected by its
     /// labels may have been before: it is sent as gone.
     async fn push_state_since(&mut self, number: u64, kind: EventType) -> Result<(), Error> {
-        let before = self.ready.len();
-        self.push_what_is_known(number, kind)?;
-        for _ in 1..ROUNDS {
-            if !self.scope.settle().await {
-                break;
-            }
-            self.ready.truncate(before);
-            self.push_what_is_known(number, kind)?;
-        }
-        Ok(())
+        self.make_ready(|feed| feed.push_what_is_known(number, kind)).await
     }
 
     fn push_what_is_known(&mut self, number: u64, kind: EventType) -> Result<(), Error> {

@@ -3,7 +3,7 @@
 //! A document's cost is estimated before it is executed, and lists within objects are assumed to be short. Where they
 //! aren't, a few nested fields multiply: pods of nodes of pods of nodes. So what is really there is counted as well.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use fleetgraph_core::{Error, ErrorCode};
 
@@ -11,34 +11,33 @@ use fleetgraph_core::{Error, ErrorCode};
 #[derive(Debug)]
 pub struct Budget {
     most: u64,
+    /// More than `most` as soon as something did not fit.
     used: AtomicU64,
-    spent: AtomicBool,
 }
 
 impl Budget {
     #[must_use]
     pub fn new(most: u64) -> Self {
-        Self { most, used: AtomicU64::new(0), spent: AtomicBool::new(false) }
+        Self { most, used: AtomicU64::new(0) }
     }
 
     /// Whether so many more objects still fit. Once something did not, nothing does: the answer is refused anyway, and
     /// what is left of it should cost nothing.
     pub(crate) fn take(&self, objects: usize) -> bool {
-        if self.spent.load(Ordering::Relaxed) {
+        if self.is_spent() {
             return false;
         }
         let objects = objects as u64;
-        let fits = self.used.fetch_add(objects, Ordering::Relaxed).saturating_add(objects) <= self.most;
-        if !fits {
-            self.spent.store(true, Ordering::Relaxed);
-        }
-        fits
+        self.used.fetch_add(objects, Ordering::Relaxed).saturating_add(objects) <= self.most
+    }
+
+    fn is_spent(&self) -> bool {
+        self.used.load(Ordering::Relaxed) > self.most
     }
 
     /// Begins another answer.
     pub fn renew(&self) {
         self.used.store(0, Ordering::Relaxed);
-        self.spent.store(false, Ordering::Relaxed);
     }
 
     /// Why the answer that was made is none.
@@ -46,7 +45,7 @@ impl Budget {
     /// # Errors
     /// When it would have held more.
     pub fn verdict(&self) -> Result<(), Error> {
-        if !self.spent.load(Ordering::Relaxed) {
+        if !self.is_spent() {
             return Ok(());
         }
         Err(Error::new(

@@ -12,7 +12,7 @@ use crate::config::Config;
 /// What can be done with keys.
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
-    /// Seal every stored credential with the first key of `catalog.key_files`, so that the others can be removed.
+    /// Seal every stored credential with the first key of `catalog.key_files` and `catalog.key_variables`, so that the others can be removed.
     ///
     /// Give every server the new key behind the old ones first, and restart them; then put it in front of them, and run
     /// this. It may be broken off, and run again.
@@ -37,7 +37,9 @@ pub fn key(config: &Config, command: &KeyCommand) -> anyhow::Result<String> {
     let KeyCommand::Rotate { .. } = command;
     over(config, async |catalog| {
         if !catalog.can_seal() {
-            bail!("there is no key to seal with: name its file in `catalog.key_files`");
+            bail!(
+                "there is no key to seal with: name its file in `catalog.key_files`, or its variable in `catalog.key_variables`"
+            );
         }
         let deed = Deed::new("rotateKeys", "credentials of connected clusters".to_owned());
         audited(&catalog, deed, rotate(&catalog)).await

@@ -16,6 +16,8 @@ settings! {
         /// Files with the keys that seal what is kept of credentials: each 32 bytes in base64, one on a line. The first key
         /// seals, all open. Make one with `openssl rand -base64 32`.
         key_files: Vec<PathBuf> = Vec::new(),
+        /// Names of environment variables that hold such keys, in the same form; they come after those of the files.
+        key_variables: Vec<String> = Vec::new(),
     }
 }
 

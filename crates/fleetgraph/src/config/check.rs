@@ -95,26 +95,29 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn pii(&mut self, pii: &PiiConfig, kinds: &[&KindMeta]) {
-        let below = |path: &[Step], more: [Step; 2]| path.iter().cloned().chain(more).collect::<Vec<_>>();
-        let mut fields = |at: &[Step], key: &'static str, fields: &[String]| {
-            for (index, field) in fields.iter().enumerate() {
-                if let Err(error) = FieldPath::parse(field) {
-                    self.refuse_at(below(at, [Step::Key(key.into()), Step::Index(index)]), error.to_string());
-                }
+    fn field_paths(&mut self, at: Vec<Step>, fields: &[String]) {
+        for (index, field) in fields.iter().enumerate() {
+            if let Err(error) = FieldPath::parse(field) {
+                self.refuse_at([at.clone(), vec![Step::Index(index)]].concat(), error.to_string());
             }
-        };
-        let here = [Step::Key("pii".into())];
-        fields(&here, "labelled_fields", &pii.labelled_fields);
-        for (index, rule) in pii.rules.iter().enumerate() {
-            fields(&below(&here, [Step::Key("rules".into()), Step::Index(index)]), "fields", &rule.fields);
         }
+    }
+
+    fn pii(&mut self, pii: &PiiConfig, kinds: &[&KindMeta]) {
+        self.field_paths(
+            vec![Step::Key("pii".into()), Step::Key("labelled_fields".into())],
+            &pii.labelled_fields,
+        );
         for (index, rule) in pii.rules.iter().enumerate() {
             let at = |key: &'static str| {
-                let mut path = below(&here, [Step::Key("rules".into()), Step::Index(index)]);
-                path.push(Step::Key(key.into()));
-                path
+                vec![
+                    Step::Key("pii".into()),
+                    Step::Key("rules".into()),
+                    Step::Index(index),
+                    Step::Key(key.into()),
+                ]
             };
+            self.field_paths(at("fields"), &rule.fields);
             if rule.fields.is_empty() {
                 self.refuse_at(at("fields"), "missing; write which fields are masked, such as data.*");
             }

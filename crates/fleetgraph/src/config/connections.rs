@@ -20,6 +20,8 @@ settings! {
         allowed_ports: Vec<u16> = DEFAULT_PORTS.to_vec(),
         /// Whether a kubeconfig may leave the API server's certificate unchecked (`insecure-skip-tls-verify`).
         allow_insecure: bool = false,
+        /// How many clusters a tenant may have connected at once.
+        max_clusters_per_tenant: usize = 100,
         /// Whether a kubeconfig may name a proxy (`proxy-url`), which is bound to the same addresses and ports.
         allow_proxy: bool = false,
     }

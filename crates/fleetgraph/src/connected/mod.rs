@@ -33,6 +33,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use self::keeper::Request;
 pub use self::keeper::{Configured, Keeper};
+use crate::config::ConnectionsConfig;
 
 /// How long a cluster may take to show that it can be used.
 const TRIAL: Duration = Duration::from_secs(10);
@@ -51,6 +52,8 @@ pub struct Connected {
     configured: Arc<ArcSwap<BTreeSet<ClusterId>>>,
     requests: mpsc::Sender<Request>,
     trials: Arc<Semaphore>,
+    /// How many clusters a tenant may have connected.
+    max_per_tenant: usize,
 }
 
 impl fmt::Debug for Connected {
@@ -62,10 +65,10 @@ impl fmt::Debug for Connected {
 impl Connected {
     /// The handle, and the keeper of the registry, which has to be run.
     #[must_use]
-    pub fn new(catalog: Catalog, registry: Registry, rules: UploadRules) -> (Self, Keeper) {
+    pub fn new(catalog: Catalog, registry: Registry, config: &ConnectionsConfig) -> (Self, Keeper) {
         let (requests, received) = mpsc::channel(WAITING);
         let configured = Arc::new(ArcSwap::default());
-        let rules = Arc::new(rules);
+        let rules = Arc::new(config.rules());
         let keeper = Keeper::new(
             catalog.clone(),
             registry.clone(),
@@ -74,7 +77,8 @@ impl Connected {
             received,
         );
         let trials = Arc::new(Semaphore::new(TRIALS));
-        (Self { catalog, registry, rules, configured, requests, trials }, keeper)
+        let max_per_tenant = config.max_clusters_per_tenant;
+        (Self { catalog, registry, rules, configured, requests, trials, max_per_tenant }, keeper)
     }
 
     /// Puts the clusters of the configuration in the place of those that it had.
@@ -118,7 +122,7 @@ impl Connected {
         Err(Error::new(
             ErrorCode::NotConfigured,
             "credentials can't be stored, for there is no key to seal them with: make one with `openssl rand -base64 32`, \
-             and name its file in `catalog.key_files`",
+             and name its file in `catalog.key_files`, or its variable in `catalog.key_variables`",
         ))
     }
 
@@ -214,6 +218,18 @@ impl Connections for Connected {
             self.sealed()?;
             if self.catalog.cluster(&id).await.map_err(catalog_error)?.is_some() {
                 return Err(taken(&id));
+            }
+            // Two that are connected at the same moment may be one too many: the bound is for what would go on growing.
+            if self.catalog.clusters(Some(&tenant)).await.map_err(catalog_error)?.len() >= self.max_per_tenant
+            {
+                return Err(Error::new(
+                    ErrorCode::Conflict,
+                    format!(
+                        "the tenant {tenant:?} has {} clusters connected already; disconnect one, or raise \
+                         `connections.max_clusters_per_tenant`",
+                        self.max_per_tenant
+                    ),
+                ));
             }
             self.try_out(&id, &uploaded).await?;
             self.know_tenant(&tenant, by).await.map_err(catalog_error)?;

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, net::SocketAddr, time::Duration};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::{ControlPlane, Fleet, Options};
 
 use crate::{client, server::Server};
@@ -78,4 +78,22 @@ pub fn cluster(plane: &ControlPlane) -> String {
     )
     .unwrap();
     text
+}
+
+/// The definition of a custom resource of the group `shop.example`, whose objects may hold anything in each version.
+pub fn definition(plural: &str, kind: &str, versions: impl IntoIterator<Item = Value>) -> Value {
+    let anything = |mut version: Value| {
+        version["schema"] =
+            json!({ "openAPIV3Schema": { "type": "object", "x-kubernetes-preserve-unknown-fields": true } });
+        version
+    };
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": { "name": format!("{plural}.shop.example") },
+        "spec": {
+            "group": "shop.example", "scope": "Namespaced",
+            "names": { "plural": plural, "singular": kind.to_lowercase(), "kind": kind },
+            "versions": versions.into_iter().map(anything).collect::<Vec<_>>(),
+        },
+    })
 }

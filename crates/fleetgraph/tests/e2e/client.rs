@@ -30,6 +30,11 @@ pub async fn answer_as(address: SocketAddr, token: &str, query: &str, variables:
     serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error} in {body}"))
 }
 
+/// The code of the first error; `none` if there is none.
+pub fn code(answer: &Value) -> &str {
+    answer["errors"][0]["extensions"]["code"].as_str().unwrap_or("none")
+}
+
 /// The data of a query that must succeed.
 pub async fn data(address: SocketAddr, query: &str) -> Value {
     let mut answer = answer(address, query, json!({})).await;
@@ -39,9 +44,19 @@ pub async fn data(address: SocketAddr, query: &str) -> Value {
 
 /// Asks until the answer is as wanted; errors in it don't matter.
 pub async fn until(address: SocketAddr, query: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    until_as(address, "", query, wanted).await
+}
+
+/// The same of somebody with a token.
+pub async fn until_as(
+    address: SocketAddr,
+    token: &str,
+    query: &str,
+    wanted: impl Fn(&Value) -> bool,
+) -> Value {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let answer = answer(address, query, json!({})).await;
+        let answer = answer_as(address, token, query, json!({})).await;
         if wanted(&answer["data"]) {
             return answer;
         }

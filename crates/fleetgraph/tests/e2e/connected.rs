@@ -17,7 +17,7 @@ use testkit::{ControlPlane, Credentials, Fleet, Options};
 
 use crate::{
     bed::{self, PATIENCE},
-    client::{self, Subscription},
+    client::{self, Subscription, code},
     server::{Server, program},
 };
 
@@ -67,7 +67,7 @@ impl Bed {
         write!(
             config,
             "catalog:\n  directory: {0}/catalog\n  key_files: [{0}/keys]\n\
-             connections:\n  allowed_addresses: [127.0.0.1/32]\n  allowed_ports: [{1}]\n",
+             connections:\n  allowed_addresses: [127.0.0.1/32]\n  allowed_ports: [{1}]\n  max_clusters_per_tenant: 1\n",
             dir.path().display(),
             port(&two.url()),
         )
@@ -140,10 +140,6 @@ impl Bed {
         let files = std::fs::read_dir(self.dir.path().join("catalog")).unwrap();
         files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
     }
-}
-
-fn code(answer: &Value) -> &str {
-    answer["errors"][0]["extensions"]["code"].as_str().unwrap_or("none")
 }
 
 fn message(answer: &Value) -> &str {
@@ -225,10 +221,15 @@ async fn a_cluster_is_connected_remembered_and_disconnected_while_queries_run() 
     }
     unknown.dedup();
     assert_eq!(unknown.len(), 1, "what isn't theirs looks as what isn't there: {unknown:?}");
-    let audit = bed.ask(&server, &stranger, "{ auditLog { cluster action } }", json!({})).await;
-    let own = json!({ "cluster": null, "action": "createApiToken" });
-    let records = audit["data"]["auditLog"].as_array().unwrap();
-    assert!(records.iter().all(|record| *record == own), "{audit}");
+    let audit = bed.ask(&server, &stranger, "{ auditLog { cluster action code } }", json!({})).await;
+    let (tried, made): (Vec<_>, Vec<_>) = audit["data"]["auditLog"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .partition(|record| record["action"] != "createApiToken");
+    assert!(made.iter().all(|record| record["cluster"].is_null()), "{audit}");
+    assert_eq!(tried.len(), 6, "their own attempts: {audit}");
+    assert!(tried.iter().all(|record| record["code"] == "CLUSTER_NOT_FOUND"), "{audit}");
 
     // Another replica takes it up, and a restart remembers it.
     let replica = Server::configured(&bed.config);
@@ -300,6 +301,8 @@ async fn a_cluster_is_connected_remembered_and_disconnected_while_queries_run() 
         });
         assert!(found, "no {action} {outcome} {code} in {audit}");
     }
+    let strangers = records.iter().filter(|record| record["code"] == "CLUSTER_NOT_FOUND").count();
+    assert_eq!(strangers, 0, "what others tried in vain is their own tenant's: {audit}");
     logs += &server.log();
     logs += &replica.log();
     let answers = bed.answers.lock().unwrap().clone();
@@ -363,6 +366,11 @@ async fn what_can_not_be_used_or_is_not_allowed_is_refused_and_nothing_of_it_sta
         (input("clusters: [hush"), "not the YAML"),
         (json!({ "input": { "id": "two" } }), "either kubeconfig"),
         (json!({ "input": { "id": "a:b", "kubeconfig": "x" } }), "character"),
+        (
+            json!({ "input": { "id": "two", "kubeconfig": "x", "name": "x".repeat(201) } }),
+            "name may have 200",
+        ),
+        (json!({ "input": { "id": "two", "kubeconfig": "x", "region": "a\nb" } }), "region may have"),
     ] {
         let (code, message) = connect(&admin, wrong).await;
         assert_eq!(code, "BAD_USER_INPUT", "{message}");
@@ -391,6 +399,11 @@ async fn what_can_not_be_used_or_is_not_allowed_is_refused_and_nothing_of_it_sta
     let after = bed.ask(&server, &admin, EVERYTHING, json!({})).await;
     assert!(!after["data"].to_string().contains("two"), "{after}");
     assert_eq!(connect(&admin, input(&good)).await.0, "none", "the same id is free still");
+    let mut another = input(&good);
+    another["input"]["id"] = json!("three");
+    let (code, message) = connect(&admin, another).await;
+    assert_eq!(code, "CONFLICT", "{message}");
+    assert!(message.contains("max_clusters_per_tenant"), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

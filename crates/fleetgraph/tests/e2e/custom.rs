@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testkit::ControlPlane;
 
 use crate::{
-    bed::Bed,
+    bed::{self, Bed},
     client::{self, Subscription},
 };
 
@@ -13,7 +13,6 @@ fn definition(plural: &str, kind: &str, stored: &str) -> String {
     let version = |name: &str| {
         json!({
             "name": name, "served": true, "storage": name == stored,
-            "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
             "subresources": {"status": {}},
             "additionalPrinterColumns": [
                 {"name": "Ready", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Ready\")].status"},
@@ -22,16 +21,7 @@ fn definition(plural: &str, kind: &str, stored: &str) -> String {
             ],
         })
     };
-    json!({
-        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        "metadata": {"name": format!("{plural}.shop.example")},
-        "spec": {
-            "group": "shop.example", "scope": "Namespaced",
-            "names": {"plural": plural, "singular": kind.to_lowercase(), "kind": kind},
-            "versions": [version("v1"), version("v2")],
-        },
-    })
-    .to_string()
+    bed::definition(plural, kind, ["v1", "v2"].map(version)).to_string()
 }
 
 fn widget(name: &str, size: u32) -> String {

@@ -55,9 +55,21 @@ impl Kept {
 
     /// Runs a command over the catalog of this configuration: its exit code and all that it says.
     pub fn command_with(&self, config: &str, arguments: &[&str]) -> (Option<i32>, String) {
+        self.command_in(config, arguments, &[])
+    }
+
+    /// The same, with these environment variables.
+    pub fn command_in(
+        &self,
+        config: &str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> (Option<i32>, String) {
         let file = self.path("command.yaml");
         std::fs::write(&file, config).unwrap();
-        let output = program().args(arguments).arg("--config").arg(file).output().unwrap();
+        let mut command = program();
+        command.args(arguments).arg("--config").arg(file).envs(variables.iter().copied());
+        let output = command.output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         (output.status.code(), text(output.stdout) + &text(output.stderr))
     }

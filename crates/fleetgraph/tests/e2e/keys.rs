@@ -20,12 +20,16 @@ fn sealer(kept: &Kept, names: &[&str]) -> Sealer {
 
 /// The configuration with these keys.
 fn config(kept: &Kept, names: &[&str]) -> String {
-    let files: Vec<_> = names.iter().map(|name| kept.path(name).display().to_string()).collect();
     format!(
-        "{}  key_files: [{}]\nconnections:\n  allowed_addresses: [127.0.0.1/32]\n  allowed_ports: [1]\n",
+        "{}  {}\nconnections:\n  allowed_addresses: [127.0.0.1/32]\n  allowed_ports: [1]\n",
         kept.config,
-        files.join(", ")
+        config_of_files(kept, names)
     )
+}
+
+fn config_of_files(kept: &Kept, names: &[&str]) -> String {
+    let files: Vec<_> = names.iter().map(|name| kept.path(name).display().to_string()).collect();
+    format!("key_files: [{}]", files.join(", "))
 }
 
 fn change(name: &str) -> ClusterChange {
@@ -122,10 +126,25 @@ async fn a_key_is_changed_beside_a_running_server_and_the_old_one_is_needed_no_m
         opened(&server, id, 1);
     }
     said += &server.log();
-    assert!(!said.contains(SECRET));
+    drop(server);
 
-    let (code, verified) = kept.command_with(&of_b, &["audit", "verify"]);
+    // From the environment, where there are no files.
+    let key = std::fs::read_to_string(kept.path("b")).unwrap();
+    std::fs::remove_file(kept.path("b")).unwrap();
+    let of_variable = of_b.replace(&config_of_files(&kept, &["b"]), "key_variables: [SEALING_KEY]");
+    let (code, text) = kept.command_with(&of_variable, &["key", "rotate"]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("environment variable SEALING_KEY: it isn't set"), "{text}");
+    let (code, text) = kept.command_in(&of_variable, &["key", "rotate"], &[("SEALING_KEY", &key)]);
+    assert_eq!(
+        (code, &*text),
+        (Some(0), "0 sealed anew with the first key, 3 were already, 0 could not be opened\n")
+    );
+    said += &text;
+    assert!(!said.contains(SECRET) && !said.contains(&key));
+
+    let (code, verified) = kept.command_in(&of_variable, &["audit", "verify"], &[("SEALING_KEY", &key)]);
     assert_eq!(code, Some(0), "{verified}");
-    // Three rotations that had a key, each with intent and result.
-    assert!(verified.starts_with("6 records"), "{verified}");
+    // Four rotations that had a key, each with intent and result.
+    assert!(verified.starts_with("8 records"), "{verified}");
 }

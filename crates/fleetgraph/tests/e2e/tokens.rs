@@ -8,7 +8,7 @@ use testkit::{Fleet, Options};
 
 use crate::{
     bed::{self, PATIENCE},
-    client::{self, Subscription},
+    client::{self, Subscription, code},
     server::{Server, program},
 };
 
@@ -89,10 +89,6 @@ impl Bed {
     }
 }
 
-fn code(answer: &Value) -> &str {
-    answer["errors"][0]["extensions"]["code"].as_str().unwrap_or("none")
-}
-
 fn has_configs(answer: &Value, count: usize) -> bool {
     answer["data"]["configMaps"]
         .as_array()
@@ -165,6 +161,10 @@ async fn a_token_is_made_bound_used_revoked_and_on_record() {
         assert!(["BAD_USER_INPUT", "FORBIDDEN"].contains(&code(&answer)), "{wrong}: {answer}");
     }
 
+    // Whoever mixes up a token and its id must not find the token on record.
+    let mistaken = format!("mutation {{ revokeApiToken(id: {secret:?}) {{ id }} }}");
+    assert_eq!(code(&bed.ask(&admin, &mistaken).await), "NOT_FOUND");
+
     // Open streams end with their token.
     let stream = Subscription::start_as(
         bed.server.http(),
@@ -181,7 +181,7 @@ async fn a_token_is_made_bound_used_revoked_and_on_record() {
     assert_eq!(close, 4403, "{reason}");
 
     // It is all on record, and the record is whole.
-    let log = bed.ask(&admin, "{ auditLog { action outcome user object code address requestId } }").await;
+    let log = bed.ask(&admin, "{ auditLog { action outcome code user object address requestId } }").await;
     let records = log["data"]["auditLog"].as_array().unwrap();
     let of = |action: &str, outcome: &str| {
         records.iter().find(|record| record["action"] == action && record["outcome"] == outcome)
@@ -195,6 +195,21 @@ async fn a_token_is_made_bound_used_revoked_and_on_record() {
         let record = of(action, outcome).unwrap_or_else(|| panic!("no {action} {outcome} in {log}"));
         assert_eq!((&record["user"], &record["address"]), (&json!("robot"), &json!("127.0.0.1")), "{record}");
         assert!(record["requestId"].is_string());
+    }
+    // So is what was refused before anything was tried.
+    for (action, code, object) in [
+        ("createApiToken", "BAD_USER_INPUT", json!("ApiToken \"n\"")),
+        ("createApiToken", "FORBIDDEN", json!("ApiToken \"n\"")),
+        ("revokeApiToken", "FORBIDDEN", Value::Null),
+        ("revokeApiToken", "NOT_FOUND", Value::Null),
+    ] {
+        let refused = records.iter().any(|record| {
+            record["action"] == action
+                && record["outcome"] == "FAILURE"
+                && record["code"] == code
+                && record["object"] == object
+        });
+        assert!(refused, "no {action} {code} of {object} in {log}");
     }
     let (fine, verified) = bed.command(&["audit", "verify"]);
     assert!(fine && verified.contains("none changed or missing"), "{verified}");

@@ -1,10 +1,7 @@
 //! Changes of objects, which each cluster sees as the caller's. What the API server itself has on record is the proof:
 //! fleetgraph's own account could do everything here, and must not.
 
-use std::{
-    fmt::Write as _,
-    time::{Duration, Instant},
-};
+use std::{fmt::Write as _, time::Duration};
 
 use http_body_util::BodyExt;
 use hyper::service::service_fn;
@@ -13,8 +10,8 @@ use serde_json::{Value, json};
 use testkit::{ControlPlane, Credentials, Fleet, Issuer, Options};
 
 use crate::{
-    bed::{self, PATIENCE},
-    client,
+    bed,
+    client::{self, code},
     server::Server,
 };
 
@@ -104,7 +101,7 @@ impl Bed {
             let query = format!(
                 "{{ configMap(cluster: {cluster:?}, namespace: \"shop\", name: \"settings\") {{ id }} }}"
             );
-            bed.until(&token, &query, |answer| answer["data"]["configMap"]["id"].is_string()).await;
+            bed.until(&token, &query, |data| data["configMap"]["id"].is_string()).await;
         }
         bed
     }
@@ -131,16 +128,8 @@ impl Bed {
         client::answer_as(self.server.http(), token, query, variables).await
     }
 
-    async fn until(&self, token: &str, query: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let answer = self.ask(token, query, json!({})).await;
-            if wanted(&answer) {
-                return answer;
-            }
-            assert!(Instant::now() < deadline, "{query} still answers {answer}; {}", self.server.log());
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+    async fn until(&self, token: &str, query: &str, wanted: impl Fn(&Value) -> bool) {
+        client::until_as(self.server.http(), token, query, wanted).await;
     }
 
     /// What the API server has on record of changes that came through fleetgraph.
@@ -208,10 +197,6 @@ async fn stripping(plane: &ControlPlane) -> String {
     format!("http://{address}")
 }
 
-fn code(answer: &Value) -> &str {
-    answer["errors"][0]["extensions"]["code"].as_str().unwrap_or("none")
-}
-
 /// The manifest, asked of the API server.
 async fn reads_what_it_serves_and_nothing_else(plane: &ControlPlane) {
     let may = async |verb: &str, resource: &str| {
@@ -255,7 +240,7 @@ async fn a_change_is_the_callers_own_in_the_clusters_eyes_and_by_the_callers_rig
     bed.until(
         &ann,
         "{ configMap(cluster: \"one\", namespace: \"shop\", name: \"settings\") { resourceVersion } }",
-        |answer| answer["data"]["configMap"]["resourceVersion"] == version,
+        |data| data["configMap"]["resourceVersion"] == version,
     )
     .await;
     let scale = json!([{ "op": "replace", "path": "/spec/replicas", "value": 3 }]);
@@ -363,6 +348,12 @@ async fn a_change_is_the_callers_own_in_the_clusters_eyes_and_by_the_callers_rig
             "no {action} {outcome} by {user} of {object} in {audit}"
         );
     }
+    let of_the_door = |outcome: &str| {
+        let door =
+            |record: &&Value| record["object"] == "secrets/one:shop:door" && record["outcome"] == outcome;
+        records.iter().filter(door).count()
+    };
+    assert_eq!((of_the_door("INTENT"), of_the_door("FAILURE")), (1, 4), "three were not even tried: {audit}");
     for word in ["hush", "blue"] {
         assert!(!audit.to_string().contains(word) && !bed.server.log().contains(word), "{word}");
     }

@@ -1,7 +1,11 @@
-//! Nothing is changed that isn't on record: the intent first, then what came of it.
+//! Nothing is changed that isn't on record: the intent first, then what came of it. What is refused before it is an intent
+//! is on record as well, by the refusal alone.
 
 use async_graphql::Context;
-use catalog::audit::{AuditQueue, AuditRecord, Outcome};
+use catalog::{
+    CatalogError,
+    audit::{AuditQueue, AuditRecord, Outcome},
+};
 use fleetgraph_core::{Error, ErrorCode, Timestamp};
 use kinds::ErrorExt;
 use serde_json::Value;
@@ -22,17 +26,38 @@ pub(crate) struct Action {
     pub details: Value,
 }
 
-/// Does something and records it. What can't be recorded beforehand isn't done; what can't be recorded afterwards was
+impl Action {
+    pub(crate) fn new(name: &'static str) -> Self {
+        Self { name, ..Self::default() }
+    }
+}
+
+/// Texts of an action that came from outside are cut at this many characters; what is refused may have any length.
+const MAX_TEXT: usize = 300;
+
+/// Does something, if it was not refused, and records it. What can't be recorded beforehand isn't done; what can't be recorded afterwards was
 /// done, and the trail has the intent. What was begun comes to its end and on record, though the caller hangs up or the
 /// request runs out of time.
 pub(crate) async fn audited<T: Send + 'static>(
     ctx: &Context<'_>,
     action: Action,
-    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    work: async_graphql::Result<impl Future<Output = Result<T, Error>> + Send + 'static>,
 ) -> async_graphql::Result<T> {
-    let (caller, _) = Caller::identified(ctx)?;
+    let (caller, identity) = Caller::identified(ctx)?;
     let caller = caller.clone();
     let trail = ctx.data::<Desk>()?.audit.clone();
+    let work = match work {
+        Ok(work) => work,
+        Err(error) => {
+            // Of what is refused, the caller's own administrators hear.
+            let tenant = action.tenant.clone().or_else(|| identity.principal.first_tenant());
+            let action = Action { tenant, ..action };
+            if let Err(error) = write(&trail, &caller, &action, Outcome::Failure, code(&error)).await {
+                tracing::error!(%error, action = action.name, "a refusal is missing from the audit trail");
+            }
+            return Err(error);
+        }
+    };
     let done = tokio::spawn(recorded(trail, caller, action, work).in_current_span()).await;
     done.unwrap_or_else(|error| {
         tracing::error!(%error, "a change ended before its time");
@@ -50,35 +75,54 @@ async fn recorded<T>(
     action: Action,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    let write = async |outcome, code: Option<&Error>| {
-        let record = record(&caller, &action, outcome, code);
-        tracing::info!(
-            target: "audit",
-            user = record.user,
-            credential = record.credential,
-            action = record.action,
-            object = record.object,
-            cluster = record.cluster,
-            outcome = record.outcome.as_str(),
-            code = record.code,
-            request_id = record.request_id,
-            "audit"
-        );
-        trail.append(record).await
-    };
-    write(Outcome::Intent, None).await.map_err(told)?;
+    write(&trail, &caller, &action, Outcome::Intent, None).await.map_err(told)?;
     let result = work.await;
-    let written = match &result {
-        Ok(_) => write(Outcome::Success, None).await,
-        Err(error) => write(Outcome::Failure, Some(error)).await,
+    let (outcome, code) = match &result {
+        Ok(_) => (Outcome::Success, None),
+        Err(error) => (Outcome::Failure, Some(error.code.as_str().to_owned())),
     };
-    if let Err(error) = written {
+    if let Err(error) = write(&trail, &caller, &action, outcome, code).await {
         tracing::error!(%error, action = action.name, "the result is missing from the audit trail");
     }
     result
 }
 
-fn record(caller: &Caller, action: &Action, outcome: Outcome, error: Option<&Error>) -> AuditRecord {
+async fn write(
+    trail: &AuditQueue,
+    caller: &Caller,
+    action: &Action,
+    outcome: Outcome,
+    code: Option<String>,
+) -> Result<(), CatalogError> {
+    let record = record(caller, action, outcome, code);
+    tracing::info!(
+        target: "audit",
+        user = record.user,
+        credential = record.credential,
+        action = record.action,
+        object = record.object,
+        cluster = record.cluster,
+        outcome = record.outcome.as_str(),
+        code = record.code,
+        request_id = record.request_id,
+        "audit"
+    );
+    trail.append(record).await.map(drop)
+}
+
+/// The stable code that an error goes out with.
+fn code(error: &async_graphql::Error) -> Option<String> {
+    match error.extensions.as_ref()?.get("code")? {
+        async_graphql::Value::String(code) => Some(code.clone()),
+        _ => None,
+    }
+}
+
+fn cut(text: &String) -> String {
+    text.chars().take(MAX_TEXT).collect()
+}
+
+fn record(caller: &Caller, action: &Action, outcome: Outcome, code: Option<String>) -> AuditRecord {
     let identity = caller.identity.as_deref();
     let text = |of: &dyn Fn(&fleetgraph_core::Identity) -> String| identity.map(of).unwrap_or_default();
     AuditRecord {
@@ -89,12 +133,12 @@ fn record(caller: &Caller, action: &Action, outcome: Outcome, error: Option<&Err
         address: caller.address.clone(),
         tenant: action.tenant.clone(),
         action: action.name.to_owned(),
-        cluster: action.cluster.clone(),
-        object: action.object.clone(),
+        cluster: action.cluster.as_ref().map(cut),
+        object: action.object.as_ref().map(cut),
         request_id: Some(caller.request_id.clone()),
         trace_id: caller.trace_id.clone(),
         outcome,
-        code: error.map(|error| error.code.as_str().to_owned()),
+        code,
         details: action.details.clone(),
     }
 }

@@ -16,6 +16,9 @@ use serde_json::json;
 use super::{Action, Desk, audited};
 use crate::caller::Caller;
 
+/// The most characters of a cluster's name, environment or region.
+const MAX_TEXT: usize = 200;
+
 /// Who connects clusters, stores their credentials, and disconnects them. The caller is an administrator who may change
 /// something; what of their tenants and bounds allows it is judged there.
 pub trait Connections: fmt::Debug + Send + Sync {
@@ -77,24 +80,25 @@ impl ClusterMutation {
         ctx: &Context<'_>,
         input: ConnectClusterInput,
     ) -> async_graphql::Result<ClusterObject> {
-        let (_, admin) = Caller::writer(ctx)?;
-        let connections = Arc::clone(&ctx.data::<Desk>()?.connections);
-        let new = input.checked(admin).graphql()?;
-        connections.may_connect(&new.id, &new.tenant, admin).graphql()?;
-        let action = Action {
-            name: "connectCluster",
-            tenant: Some(new.tenant.clone()),
-            cluster: Some(new.id.to_string()),
-            details: json!({
+        let mut action = Action::new("connectCluster");
+        let work = async {
+            let (_, admin) = Caller::writer(ctx)?;
+            let connections = Arc::clone(&ctx.data::<Desk>()?.connections);
+            let id = ClusterId::new(&input.id).graphql()?;
+            action.cluster = Some(id.to_string());
+            let new = input.checked(id, admin).graphql()?;
+            connections.may_connect(&new.id, &new.tenant, admin).graphql()?;
+            action.tenant = Some(new.tenant.clone());
+            action.details = json!({
                 "name": new.name,
                 "environment": new.environment,
                 "region": new.region,
                 "by": new.given.kind(),
-            }),
-            ..Action::default()
-        };
-        let admin = admin.clone();
-        let work = async move { connections.connect(new, &admin).await };
+            });
+            let admin = admin.clone();
+            Ok(async move { connections.connect(new, &admin).await })
+        }
+        .await;
         audited(ctx, action, work).await.map(ClusterObject::new)
     }
 
@@ -105,19 +109,19 @@ impl ClusterMutation {
         ctx: &Context<'_>,
         id: ID,
     ) -> async_graphql::Result<DisconnectedCluster> {
-        let (_, admin) = Caller::writer(ctx)?;
-        let connections = Arc::clone(&ctx.data::<Desk>()?.connections);
-        let id = known(&id).graphql()?;
-        let tenant = connections.tenant(&id, admin).await.graphql()?;
-        let action = Action {
-            name: "disconnectCluster",
-            tenant: Some(tenant),
-            cluster: Some(id.to_string()),
-            ..Action::default()
-        };
-        let (admin, gone) = (admin.clone(), ID(id.to_string()));
-        audited(ctx, action, async move { connections.disconnect(&id, &admin).await }).await?;
-        Ok(DisconnectedCluster { id: gone })
+        let mut action = Action::new("disconnectCluster");
+        let work = async {
+            let (_, admin) = Caller::writer(ctx)?;
+            let connections = Arc::clone(&ctx.data::<Desk>()?.connections);
+            let id = known(&id).graphql()?;
+            action.cluster = Some(id.to_string());
+            action.tenant = Some(connections.tenant(&id, admin).await.graphql()?);
+            let admin = admin.clone();
+            Ok(async move { connections.disconnect(&id, &admin).await.map(|()| id) })
+        }
+        .await;
+        let id = audited(ctx, action, work).await?;
+        Ok(DisconnectedCluster { id: ID(id.to_string()) })
     }
 
     /// Closes a cluster that was connected and opens it again: with the stored credentials, or with others, which are
@@ -130,20 +134,19 @@ impl ClusterMutation {
             ClusterCredentialsInput,
         >,
     ) -> async_graphql::Result<ClusterObject> {
-        let (_, admin) = Caller::writer(ctx)?;
-        let connections = Arc::clone(&ctx.data::<Desk>()?.connections);
-        let id = known(&id).graphql()?;
-        let given = credentials.map(ClusterCredentialsInput::given).transpose().graphql()?;
-        let tenant = connections.tenant(&id, admin).await.graphql()?;
-        let action = Action {
-            name: "reconnectCluster",
-            tenant: Some(tenant),
-            cluster: Some(id.to_string()),
-            details: json!({ "by": given.as_ref().map_or("stored credentials", Given::kind) }),
-            ..Action::default()
-        };
-        let admin = admin.clone();
-        let work = async move { connections.reconnect(&id, given, &admin).await };
+        let mut action = Action::new("reconnectCluster");
+        let work = async {
+            let (_, admin) = Caller::writer(ctx)?;
+            let connections = Arc::clone(&ctx.data::<Desk>()?.connections);
+            let id = known(&id).graphql()?;
+            action.cluster = Some(id.to_string());
+            let given = credentials.map(ClusterCredentialsInput::given).transpose().graphql()?;
+            action.details = json!({ "by": given.as_ref().map_or("stored credentials", Given::kind) });
+            action.tenant = Some(connections.tenant(&id, admin).await.graphql()?);
+            let admin = admin.clone();
+            Ok(async move { connections.reconnect(&id, given, &admin).await })
+        }
+        .await;
         audited(ctx, action, work).await.map(ClusterObject::new)
     }
 }
@@ -216,7 +219,7 @@ impl ClusterCredentialsInput {
 pub struct ConnectClusterInput {
     /// Unique over all tenants, the first part of every object's id: letters, digits, `-`, `_`, `.`, `/` and `@`.
     id: ID,
-    /// For people; the id, if missing.
+    /// For people; the id, if missing. 200 characters at most, as the environment and the region.
     name: Option<String>,
     /// Such as `dev`, `staging`, `prod`.
     #[graphql(default)]
@@ -231,8 +234,7 @@ pub struct ConnectClusterInput {
 }
 
 impl ConnectClusterInput {
-    fn checked(self, admin: &Principal) -> Result<NewConnection, Error> {
-        let id = ClusterId::new(&self.id)?;
+    fn checked(self, id: ClusterId, admin: &Principal) -> Result<NewConnection, Error> {
         let only = admin.tenants.first().filter(|_| admin.tenants.len() == 1);
         let tenant = self.tenant.or_else(|| only.map(ToString::to_string));
         let tenant = tenant.unwrap_or_else(|| DEFAULT_TENANT.to_owned());
@@ -241,6 +243,14 @@ impl ConnectClusterInput {
                 ErrorCode::Forbidden,
                 format!("the tenant {tenant:?} is not one of yours"),
             ));
+        }
+        let name = self.name.as_deref().unwrap_or_default();
+        for (field, text) in [("name", name), ("environment", &self.environment), ("region", &self.region)] {
+            if text.chars().count() > MAX_TEXT || text.chars().any(char::is_control) {
+                return Err(Error::bad_input(format!(
+                    "{field} may have {MAX_TEXT} characters, none of them a control character"
+                )));
+            }
         }
         Ok(NewConnection {
             name: self.name.filter(|name| !name.is_empty()).unwrap_or_else(|| id.to_string()),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, Object, SimpleObject, resolver_utils::enum_value};
 use cluster_registry::unknown_cluster;
 use fleetgraph_core::{
     Act, Error, ErrorCode, Identity, ObjectId, PatchFormat, Propagation, Scope, Write, Written,
@@ -10,7 +10,7 @@ use fleetgraph_core::{
 use futures::future::BoxFuture;
 use kinds::{ErrorExt, Json, Viewer, graph::ResourceId};
 use secrecy::SecretString;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Action, Desk, audited};
 use crate::{caller::Caller, graph::OfKind};
@@ -43,12 +43,10 @@ impl ObjectMutation {
         #[graphql(name = "type", default_with = "PatchType::Merge")] format: PatchType,
         #[graphql(default, desc = "Whether the cluster only checks it.")] dry_run: bool,
     ) -> async_graphql::Result<ChangedResource> {
-        let body = serde_json::to_string(&patch.0).graphql()?;
-        if format == PatchType::Json {
-            only_writes(&patch.0).graphql()?;
-        }
-        let act = Act::Patch { format: format.into(), body };
-        write(ctx, "patchResource", &id, act, dry_run, json!({ "type": format.word() })).await
+        let details = json!({ "type": enum_value(format), "dryRun": dry_run });
+        let mut action = Action { details, ..Action::new("patchResource") };
+        let work = prepare(ctx, &mut action, &id, patching(format, &patch.0), dry_run);
+        audited(ctx, action, work).await
     }
 
     /// Deletes an object in its cluster, as the caller, by whose rights there it is done or refused. Only where
@@ -73,36 +71,35 @@ impl ObjectMutation {
             uid,
             resource_version,
         };
-        write(ctx, "deleteResource", &id, act, dry_run, json!({ "propagation": propagation.word() })).await
+        let details = json!({ "propagation": enum_value(propagation), "dryRun": dry_run });
+        let mut action = Action { details, ..Action::new("deleteResource") };
+        let work = prepare(ctx, &mut action, &id, Ok(act), dry_run);
+        audited(ctx, action, work).await
     }
 }
 
-/// What of the change is on record says nothing of the values in it.
-async fn write(
+/// A change that may be tried, which begins when it is polled. What of it is on record says nothing of the values in it.
+fn prepare(
     ctx: &Context<'_>,
-    name: &'static str,
+    action: &mut Action,
     id: &ID,
-    act: Act,
+    act: async_graphql::Result<Act>,
     dry_run: bool,
-    mut details: Value,
-) -> async_graphql::Result<ChangedResource> {
+) -> async_graphql::Result<impl Future<Output = Result<ChangedResource, Error>> + Send + use<>> {
     let (caller, _) = Caller::identified(ctx)?;
     let writes = ctx.data::<Desk>()?.writes.clone().ok_or_else(off).graphql()?;
     let ResourceId { resource, object } = id.parse::<ResourceId>().graphql()?;
+    action.cluster = Some(object.cluster.to_string());
+    action.object = Some(id.to_string());
+    let act = act?;
     let viewer = Viewer::of(ctx)?;
     let of_kind = OfKind::find(&viewer.registry.read_any(&viewer.scope), object.cluster.as_str(), &resource)?;
     let (kind, quotable) = (*of_kind.kind, may_read_all(viewer, &of_kind, &object));
     let cluster = viewer.registry.cluster(&viewer.scope, object.cluster.as_str());
     let cluster = cluster.ok_or_else(|| unknown_cluster(object.cluster.as_str())).graphql()?;
     let id = ResourceId { resource: kind.resource().into_owned(), object: object.clone() };
-    details["dryRun"] = dry_run.into();
-    let action = Action {
-        name,
-        tenant: Some(cluster.spec().tenant.to_string()),
-        cluster: Some(object.cluster.to_string()),
-        object: Some(id.to_string()),
-        details,
-    };
+    action.tenant = Some(cluster.spec().tenant.to_string());
+    action.object = Some(id.to_string());
     let namespace = object.namespace.to_string();
     let write = Write {
         cluster: object.cluster,
@@ -114,12 +111,12 @@ async fn write(
         quotable,
     };
     let (by, bearer) = (caller.identity.clone(), caller.bearer.clone());
-    let work = async move {
+    Ok(async move {
         let by = by.ok_or_else(|| Error::new(ErrorCode::Unauthenticated, "nobody is calling"))?;
-        writes.write(&write, &by, bearer.as_deref()).await
-    };
-    let Written { uid, resource_version, generation } = audited(ctx, action, work).await?;
-    Ok(ChangedResource { id: ID(id.to_string()), uid, resource_version, generation, dry_run })
+        let Written { uid, resource_version, generation } =
+            writes.write(&write, &by, bearer.as_deref()).await?;
+        Ok(ChangedResource { id: ID(id.to_string()), uid, resource_version, generation, dry_run })
+    })
 }
 
 /// Whether nothing of the object is masked for the caller. Only a caller who is shown it unmasked may be told what an API
@@ -131,6 +128,14 @@ fn may_read_all(viewer: &Viewer, of_kind: &OfKind, object: &ObjectId) -> bool {
         of_kind.stores.iter().find_map(|store| reader.get(&**store, &object.namespace, &object.name))
     });
     !all.is_some_and(|object| object.is_marked()) || shown.is_some_and(|object| object.masked().is_empty())
+}
+
+fn patching(format: PatchType, patch: &async_graphql::Value) -> async_graphql::Result<Act> {
+    let body = serde_json::to_string(patch).graphql()?;
+    if format == PatchType::Json {
+        only_writes(patch).graphql()?;
+    }
+    Ok(Act::Patch { format: format.into(), body })
 }
 
 /// `copy`, `move` and `test` read: they would carry a value that the caller may not see to where it is seen, or tell what
@@ -163,6 +168,7 @@ fn off() -> Error {
 
 /// How a patch is written.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "PatchFormat")]
 pub enum PatchType {
     /// RFC 7386: what is null is removed, lists are replaced.
     Merge,
@@ -174,6 +180,7 @@ pub enum PatchType {
 
 /// What becomes of the objects that the deleted one owns.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "Propagation")]
 pub enum DeletePropagation {
     /// They are deleted afterwards.
     Background,
@@ -181,46 +188,6 @@ pub enum DeletePropagation {
     Foreground,
     /// They stay, without an owner.
     Orphan,
-}
-
-impl PatchType {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Merge => "MERGE",
-            Self::StrategicMerge => "STRATEGIC_MERGE",
-            Self::Json => "JSON",
-        }
-    }
-}
-
-impl DeletePropagation {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Background => "BACKGROUND",
-            Self::Foreground => "FOREGROUND",
-            Self::Orphan => "ORPHAN",
-        }
-    }
-}
-
-impl From<PatchType> for PatchFormat {
-    fn from(format: PatchType) -> Self {
-        match format {
-            PatchType::Merge => Self::Merge,
-            PatchType::StrategicMerge => Self::StrategicMerge,
-            PatchType::Json => Self::Json,
-        }
-    }
-}
-
-impl From<DeletePropagation> for Propagation {
-    fn from(propagation: DeletePropagation) -> Self {
-        match propagation {
-            DeletePropagation::Background => Self::Background,
-            DeletePropagation::Foreground => Self::Foreground,
-            DeletePropagation::Orphan => Self::Orphan,
-        }
-    }
 }
 
 /// An object that was changed or deleted, as its cluster answered.

@@ -54,25 +54,25 @@ impl TokenMutation {
         ctx: &Context<'_>,
         input: CreateApiTokenInput,
     ) -> async_graphql::Result<CreatedApiToken> {
-        let (_, admin) = Caller::writer(ctx)?;
-        let new = input.checked(admin).graphql()?;
-        let action = Action {
-            name: "createApiToken",
-            tenant: new.principal.tenants.first().map(ToString::to_string),
-            object: Some(format!("ApiToken {:?}", new.name)),
-            details: json!({
+        let mut action = Action::new("createApiToken");
+        action.object = Some(format!("ApiToken {:?}", input.name));
+        let work = async {
+            let (_, admin) = Caller::writer(ctx)?;
+            let new = input.checked(admin).graphql()?;
+            action.tenant = new.principal.first_tenant();
+            action.details = json!({
                 "user": &*new.principal.user,
                 "groups": texts(new.principal.groups.iter()),
                 "tenants": texts(new.principal.tenants.iter()),
                 "admin": new.principal.admin,
                 "readOnly": new.principal.bounds.read_only,
                 "expiresAt": new.expires_at.map(|at| at.to_string()),
-            }),
-            ..Action::default()
-        };
-        let catalog = ctx.data::<Desk>()?.catalog.clone();
-        let issued =
-            audited(ctx, action, async move { catalog.issue_token(new).await.map_err(told) }).await?;
+            });
+            let catalog = ctx.data::<Desk>()?.catalog.clone();
+            Ok(async move { catalog.issue_token(new).await.map_err(told) })
+        }
+        .await;
+        let issued = audited(ctx, action, work).await?;
         Ok(CreatedApiToken {
             token: ApiToken::from(&issued.token),
             secret: issued.plain.expose_secret().to_owned(),
@@ -82,21 +82,22 @@ impl TokenMutation {
     /// Ends an API token for good, everywhere within seconds; what is open with it is closed. For administrators, of
     /// tokens of their own tenants.
     async fn revoke_api_token(&self, ctx: &Context<'_>, id: ID) -> async_graphql::Result<ApiToken> {
-        let (_, admin) = Caller::writer(ctx)?;
-        let catalog = ctx.data::<Desk>()?.catalog.clone();
-        let id = TokenId::from(id.as_str());
-        let found = catalog.token(&id).await.map_err(told).graphql()?;
-        let Some(token) = found.filter(|token| is_of(token, admin)) else {
-            return Err(Error::new(ErrorCode::NotFound, "there is no such API token")).graphql();
-        };
-        let action = Action {
-            name: "revokeApiToken",
-            tenant: token.principal.tenants.first().map(ToString::to_string),
-            object: Some(format!("ApiToken {id}")),
-            ..Action::default()
-        };
-        let by = Arc::clone(&admin.user);
-        let work = async move { catalog.revoke_token(&id, &by).await.map_err(told) };
+        let mut action = Action::new("revokeApiToken");
+        let work = async {
+            let (_, admin) = Caller::writer(ctx)?;
+            let catalog = ctx.data::<Desk>()?.catalog.clone();
+            let id = TokenId::from(id.as_str());
+            let found = catalog.token(&id).await.map_err(told).graphql()?;
+            let Some(token) = found.filter(|token| is_of(token, admin)) else {
+                return Err(Error::new(ErrorCode::NotFound, "there is no such API token")).graphql();
+            };
+            // What isn't found may be a whole token, which must not come onto the trail.
+            action.object = Some(format!("ApiToken {id}"));
+            action.tenant = token.principal.first_tenant();
+            let by = Arc::clone(&admin.user);
+            Ok(async move { catalog.revoke_token(&id, &by).await.map_err(told) })
+        }
+        .await;
         audited(ctx, action, work).await.map(|token| ApiToken::from(&token))
     }
 }

@@ -73,8 +73,8 @@ const GRAPH: &str = "truncated dot mermaid root { id } edges { from to type }
     nodes { id kind name namespaceName distance health { status reason } resource { __typename id name } }
     cuts { type reason node { id } }";
 
-/// One document for each root field but the single objects, about one cluster.
-pub fn all(schema: &Schema, cluster: &str, places: &Places) -> Vec<Document> {
+/// One document for each root field but the single objects, about one cluster, and what differs between it and another.
+pub fn all(schema: &Schema, cluster: &str, twin: &str, places: &Places) -> Vec<Document> {
     let mut documents = Vec::new();
     let mut add = |covers: &[&str], text: String| {
         let covers = covers.iter().map(|name| (*name).to_owned()).collect();
@@ -144,12 +144,22 @@ pub fn all(schema: &Schema, cluster: &str, places: &Places) -> Vec<Document> {
         "{{ names: completions({filter}, of: NAME, first: 200) spaces: completions({filter}, of: NAMESPACE, first: 200)
             keys: completions({filter}, of: LABEL_KEY, first: 200) values: completions({filter}, of: LABEL_VALUE, label: \"app\", first: 200) }}"
     ));
-    add(
-        &["clusterDiff"],
-        format!(
-            "{{ clusterDiff(clusters: [{cluster:?}], kinds: [\"configmaps\", \"services\"]) {{ compared truncated }} }}"
-        ),
-    );
+    for more in [
+        "first: 1000".to_owned(),
+        "first: 3, selector: \"app\"".to_owned(),
+        format!("first: 1000, namespaces: [{:?}]", places.namespaces[0]),
+    ] {
+        let kinds: Vec<_> = schema.kinds().into_iter().map(|kind| kind.list).collect();
+        add(
+            &["clusterDiff"],
+            format!(
+                "{{ clusterDiff(clusters: [{cluster:?}, {twin:?}], kinds: {kinds:?}, {more}) {{ compared masked truncated
+                    differences {{ kind namespaceName name same missing
+                        outliers {{ clusterId resource {{ {} }} paths {{ path norm value }} }} }} }} }}",
+                any(0)
+            ),
+        );
+    }
     for (kind, namespace, name) in &places.roots {
         let namespace = namespace.as_ref().map(|name| format!(", namespace: {name:?}")).unwrap_or_default();
         add(
@@ -192,6 +202,20 @@ pub fn singles(kind: &Kind, cluster: &str, keys: &[(String, String)]) -> String 
     write!(text, "_entities(representations: $of) {{ ... on {} {{ id uid manifest }} }} }}", kind.type_name)
         .unwrap();
     text
+}
+
+/// Single custom resources; one field for each, and `_entities` for all.
+pub fn custom_singles(resource: &str, cluster: &str, keys: &[(String, String)]) -> String {
+    let mut text = String::from("query($of: [_Any!]!) { ");
+    for (number, (namespace, name)) in keys.iter().enumerate() {
+        write!(
+            text,
+            "o{number}: customResource(cluster: {cluster:?}, resource: {resource:?}, namespace: {namespace:?}, \
+             name: {name:?}) {{ id uid manifest }} "
+        )
+        .unwrap();
+    }
+    text + "_entities(representations: $of) { ... on CustomResource { id uid manifest } } }"
 }
 
 /// The root fields that no document asks for.

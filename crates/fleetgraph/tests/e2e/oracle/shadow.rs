@@ -7,13 +7,9 @@
 //! ```
 //!
 //! This is the reference for everything that is read with rights: who may not see an object must be answered as if it did
-//! not exist.
+//! not exist. It makes the second cluster of comparisons too: one that lacks some objects, and has others changed.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
-    sync::Arc,
-};
+use std::{net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -30,7 +26,8 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use super::world::Key;
 
-type Visible = BTreeMap<String, BTreeSet<Key>>;
+/// What is left of an object, in the cluster of the first segment of a path.
+type Sieve = Arc<dyn Fn(&str, &Key, Value) -> Option<Value> + Send + Sync>;
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 /// The server; ends when it is dropped.
@@ -40,17 +37,18 @@ pub struct Shadow {
 }
 
 impl Shadow {
-    /// `visible` holds, for the first segment of a path, what is left of the cluster there.
-    pub async fn start(client: Client, visible: Visible) -> Self {
+    pub async fn start(
+        client: Client,
+        sieve: impl Fn(&str, &Key, Value) -> Option<Value> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let visible = Arc::new(visible);
+        let sieve: Sieve = Arc::new(sieve);
         let task = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                let (client, visible) = (client.clone(), Arc::clone(&visible));
-                let service =
-                    service_fn(move |request| answer(client.clone(), Arc::clone(&visible), request));
+                let (client, sieve) = (client.clone(), Arc::clone(&sieve));
+                let service = service_fn(move |request| answer(client.clone(), Arc::clone(&sieve), request));
                 connections.spawn(async move {
                     let builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
                     // Who breaks off is gone.
@@ -70,12 +68,12 @@ impl Drop for Shadow {
 
 async fn answer(
     client: Client,
-    visible: Arc<Visible>,
+    sieve: Sieve,
     request: Request<Incoming>,
 ) -> Result<Response<UnsyncBoxBody<Bytes, Failed>>, Failed> {
     let target = request.uri().path_and_query().unwrap().as_str().to_owned();
-    let (who, rest) = target[1..].split_once('/').ok_or("a path without a user")?;
-    let sight = visible.get(who).ok_or("nobody's path")?.clone();
+    let (cluster, rest) = target[1..].split_once('/').ok_or("a path without a cluster")?;
+    let cluster = cluster.to_owned();
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     let resource = resource_of(path);
     let method = request.method().clone();
@@ -95,26 +93,34 @@ async fn answer(
     let Some((group, resource)) = resource.filter(|_| parts.status.is_success()) else {
         return Ok(Response::from_parts(parts, body.map_err(Failed::from).boxed_unsync()));
     };
-    let shows = move |object: &Value| {
+    let left = move |object: Value| {
         let text = |field: &str| object["metadata"][field].as_str().unwrap_or("").to_owned();
-        sight.contains(&Key {
+        let key = Key {
             group: group.clone(),
             resource: resource.clone(),
             namespace: text("namespace"),
             name: text("name"),
-        })
+        };
+        sieve(&cluster, &key, object)
     };
     if query.split('&').any(|pair| pair == "watch=true" || pair == "watch=1") {
         let events = lines(body).try_filter_map(move |line| {
-            let event: Value = serde_json::from_slice(&line).unwrap_or_default();
-            let passes = event["type"] == "BOOKMARK" || event["type"] == "ERROR" || shows(&event["object"]);
-            std::future::ready(Ok(passes.then(|| Frame::data(line))))
+            let mut event: Value = serde_json::from_slice(&line).unwrap_or_default();
+            let passes = if event["type"] == "BOOKMARK" || event["type"] == "ERROR" {
+                Some(line)
+            } else {
+                left(event["object"].take()).map(|object| {
+                    event["object"] = object;
+                    Bytes::from(format!("{event}\n"))
+                })
+            };
+            std::future::ready(Ok(passes.map(Frame::data)))
         });
         return Ok(Response::from_parts(parts, StreamBody::new(events).boxed_unsync()));
     }
     let mut list: Value = serde_json::from_slice(&body.collect().await?.to_bytes())?;
     if let Some(items) = list["items"].as_array_mut() {
-        items.retain(|item| shows(item));
+        *items = items.drain(..).filter_map(left).collect();
     }
     let body = http_body_util::Full::new(Bytes::from(serde_json::to_vec(&list)?));
     Ok(Response::from_parts(parts, body.map_err(|never| match never {}).boxed_unsync()))

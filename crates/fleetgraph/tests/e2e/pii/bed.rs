@@ -123,22 +123,16 @@ impl Bed {
         let token = self.token(Caller::Boss);
         let document = "{ clusters { accessMode { kind } freshness { kind state } }
             customResources(resource: \"customers.shop.example\") { id } }";
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let answer = self.ask(&token, document).await;
-            let clusters = answer["data"]["clusters"].as_array().cloned().unwrap_or_default();
-            let settled = clusters.len() == CLUSTERS.len()
+        client::until_as(self.http(), &token, document, |data| {
+            let clusters = data["clusters"].as_array().cloned().unwrap_or_default();
+            clusters.len() == CLUSTERS.len()
                 && clusters.iter().all(|cluster| {
                     cluster["accessMode"]["kind"] == "RBAC"
                         && cluster["freshness"].as_array().unwrap().iter().all(|of| of["state"] == "LIVE")
                 })
-                && answer["data"]["customResources"].as_array().is_some_and(|all| all.len() == 4);
-            if settled {
-                return;
-            }
-            assert!(Instant::now() < deadline, "{answer}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+                && data["customResources"].as_array().is_some_and(|all| all.len() == 4)
+        })
+        .await;
     }
 }
 
@@ -170,19 +164,11 @@ pub async fn grant(plane: &ControlPlane) {
 }
 
 async fn fill(plane: &ControlPlane) {
-    let definition = json!({
-        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        "metadata": { "name": "customers.shop.example" },
-        "spec": {
-            "group": "shop.example", "scope": "Namespaced",
-            "names": { "plural": "customers", "singular": "customer", "kind": "Customer" },
-            "versions": [{
-                "name": "v1", "served": true, "storage": true,
-                "schema": { "openAPIV3Schema": { "type": "object", "x-kubernetes-preserve-unknown-fields": true } },
-                "additionalPrinterColumns": [{ "name": "Mail", "type": "string", "jsonPath": ".spec.mail" }],
-            }],
-        },
+    let version = json!({
+        "name": "v1", "served": true, "storage": true,
+        "additionalPrinterColumns": [{ "name": "Mail", "type": "string", "jsonPath": ".spec.mail" }],
     });
+    let definition = bed::definition("customers", "Customer", [version]);
     apply(plane, &[definition]).await;
     plane.kubectl(&["wait", "--for=condition=Established", "crd/customers.shop.example"]).await.unwrap();
     grant(plane).await;
