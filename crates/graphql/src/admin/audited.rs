@@ -118,7 +118,7 @@ fn code(error: &async_graphql::Error) -> Option<String> {
     }
 }
 
-fn cut(text: &String) -> String {
+fn cut(text: &str) -> String {
     text.chars().take(MAX_TEXT).collect()
 }
 
@@ -133,8 +133,8 @@ fn record(caller: &Caller, action: &Action, outcome: Outcome, code: Option<Strin
         address: caller.address.clone(),
         tenant: action.tenant.clone(),
         action: action.name.to_owned(),
-        cluster: action.cluster.as_ref().map(cut),
-        object: action.object.as_ref().map(cut),
+        cluster: action.cluster.as_deref().map(cut),
+        object: action.object.as_deref().map(cut),
         request_id: Some(caller.request_id.clone()),
         trace_id: caller.trace_id.clone(),
         outcome,

@@ -3,7 +3,7 @@ use cluster_registry::connection::upload::Direct;
 use fleetgraph_core::Scope;
 
 use super::*;
-use crate::connected::Connected;
+use crate::{config::ConnectionsConfig, connected::Connected};
 
 async fn catalog(sealer: Sealer) -> Catalog {
     Catalog::open(&Settings::new(Location::Memory), sealer).await.unwrap()
@@ -12,7 +12,8 @@ async fn catalog(sealer: Sealer) -> Catalog {
 /// A replica: what it serves, and the way to its keeper.
 async fn replica(catalog: &Catalog, configured: Vec<Configured>) -> (Registry, Connected) {
     let registry = Registry::new(kinds::kind_set(), cluster_registry::Settings::default());
-    let (connected, mut keeper) = Connected::new(catalog.clone(), registry.clone(), UploadRules::default());
+    let (connected, mut keeper) =
+        Connected::new(catalog.clone(), registry.clone(), &ConnectionsConfig::default());
     keeper.begin(configured).await.unwrap();
     tokio::spawn(keeper.run());
     (registry, connected)

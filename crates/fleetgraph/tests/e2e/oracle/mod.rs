@@ -20,7 +20,7 @@ mod strangers;
 mod world;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fmt::Write as _,
     net::SocketAddr,
     ops::Range,

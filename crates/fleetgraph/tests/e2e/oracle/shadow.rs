@@ -109,9 +109,9 @@ async fn answer(
             let passes = if event["type"] == "BOOKMARK" || event["type"] == "ERROR" {
                 Some(line)
             } else {
+                // The type first, as API servers write it.
                 left(event["object"].take()).map(|object| {
-                    event["object"] = object;
-                    Bytes::from(format!("{event}\n"))
+                    Bytes::from(format!("{{\"type\":{},\"object\":{object}}}\n", event["type"]))
                 })
             };
             std::future::ready(Ok(passes.map(Frame::data)))
