@@ -27,6 +27,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures::{StreamExt, stream};
 use kube::Client;
 use serde_json::{Value, json};
 use testkit::{ControlPlane, Controllers, Fleet, Issuer, Options};
@@ -388,11 +389,11 @@ async fn same_as_shadows(
         let answer = oracle.ask(&oracle.token(&boss()), &document.text, json!({})).await;
         assert!(answer["data"].is_object(), "{} for {}", answer["errors"], document.text);
     }
-    let mut compared = 0;
-    for (number, (user, _)) in sights.iter().enumerate() {
+    let as_each = sights.iter().enumerate().map(async |(number, (user, _))| {
         let token = oracle.token(user);
         let here = oracle.ask(&token, &format!("{{ cluster(id: {CLUSTER:?}) {{ id }} }}"), json!({})).await;
         assert!(here["data"]["cluster"].is_object(), "everybody may see definitions: {here}");
+        let mut compared = 0;
         for document in documents.iter().filter(|document| !document.text.is_empty()) {
             let deadline = Instant::now() + Duration::from_secs(20);
             loop {
@@ -418,8 +419,9 @@ async fn same_as_shadows(
                 }
             }
         }
-    }
-    compared
+        compared
+    });
+    stream::iter(as_each).buffer_unordered(4).fold(0, async |all, compared| all + compared).await
 }
 
 /// An answer without what differs from one request to the next, and without the kinds of which there is nothing to see:
