@@ -9,7 +9,7 @@ use access::authn::PREFIX;
 use anyhow::{Context, bail};
 use catalog::{
     ApiToken, Catalog, NewToken, TokenId,
-    audit::{AuditEntry, AuditFilter, AuditRecord, Break, Outcome, Verification},
+    audit::{AuditEntry, AuditFilter, AuditHead, AuditRecord, Break, Outcome, Verification},
 };
 use clap::{Args, Subcommand};
 use fleetgraph_core::{Bounds, Principal, Timestamp};
@@ -93,7 +93,7 @@ impl TokenCommand {
 
 impl AuditCommand {
     pub fn catalog(&self) -> &CatalogArguments {
-        let (Self::Verify { catalog } | Self::List { catalog, .. }) = self;
+        let (Self::Verify { catalog, .. } | Self::List { catalog, .. }) = self;
         catalog
     }
 }
@@ -112,6 +112,10 @@ pub enum AuditCommand {
     },
     /// Walk the whole chain, and say whether a record was changed, removed or put elsewhere.
     Verify {
+        /// The head of the trail at an earlier time, as a server's log or this command has told it: then it is found as well
+        /// if all of the trail was written anew since.
+        #[arg(long, value_name = "SEQUENCE:HASH")]
+        head: Option<AuditHead>,
         #[command(flatten)]
         catalog: CatalogArguments,
     },
@@ -147,7 +151,7 @@ pub fn token(config: &Config, command: &TokenCommand) -> anyhow::Result<String> 
 pub fn audit(config: &Config, command: &AuditCommand) -> anyhow::Result<String> {
     over(config, async |catalog| match command {
         AuditCommand::List { limit, .. } => records(&catalog, *limit).await,
-        AuditCommand::Verify { .. } => match catalog.verify_audit(None).await? {
+        AuditCommand::Verify { head, .. } => match catalog.verify_audit(head.as_ref()).await? {
             Verification::Intact(head) => {
                 Ok(format!("{} records, none changed or missing; the last is {head}\n", head.seq))
             }
@@ -311,8 +315,10 @@ async fn create(catalog: &Catalog, command: &TokenCommand) -> anyhow::Result<Str
         expires_at: Some(expires_at),
         created_by: COMMAND.to_owned(),
     };
-    let tenant = new.principal.first_tenant();
-    let deed = Deed { tenant, ..Deed::new("createApiToken", format!("ApiToken {name:?} of {user:?}")) };
+    new.check()?;
+    let (tenant, details) = (new.principal.first_tenant(), new.details());
+    let deed =
+        Deed { tenant, details, ..Deed::new("createApiToken", format!("ApiToken {name:?} of {user:?}")) };
     let issued = audited(catalog, deed, async { Ok(catalog.issue_token(new).await?) }).await?;
     Ok(format!("{}\n", issued.plain.expose_secret()))
 }

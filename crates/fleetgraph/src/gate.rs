@@ -73,7 +73,7 @@ impl Gate {
             code: Some(ErrorCode::Unauthenticated.as_str().to_owned()),
             details: serde_json::json!({ "reason": denied.to_string(), "transport": context.transport.as_str() }),
         };
-        if let Err(error) = self.audit.append(record).await {
+        if let Err(error) = self.audit.append_refusal(record).await {
             tracing::error!(%error, "a failed authentication is missing from the audit trail");
         }
     }

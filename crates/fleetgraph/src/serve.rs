@@ -85,7 +85,9 @@ async fn serve(
     let registry = registry(config);
     let shutdown = Shutdown::new();
     let catalog = remembered::open(&config.catalog).await?;
-    let (connected, mut keeper) = Connected::new(catalog.clone(), registry.clone(), &config.connections);
+    let judges = config.authentication.token_reviews.iter().map(|review| review.cluster.clone()).collect();
+    let (connected, mut keeper) =
+        Connected::new(catalog.clone(), registry.clone(), &config.connections, judges);
     begin(config, contexts, &mut keeper, &registry).await?;
     let (audit, writer) = AuditQueue::new(catalog.clone());
     let (tokens, refresher) = remembered::tokens(&catalog).await?;

@@ -156,13 +156,14 @@ fn rules_for_personal_data_that_can_not_hold_are_refused() {
         ("pii.rules[1].fields", "missing"),
         ("pii.rules[1].namespaces", "names of namespaces"),
         ("pii.rules[1].label_selector", "label selector"),
+        ("pii.rules[2].kinds", "`enable_custom_resources` is off"),
     ] {
         assert!(
             faults.iter().any(|fault| fault.contains(place) && fault.contains(reason)),
             "{place}: {reason}: {faults:#?}"
         );
     }
-    assert_eq!(faults.len(), 7, "{faults:#?}");
+    assert_eq!(faults.len(), 8, "{faults:#?}");
 }
 
 #[test]

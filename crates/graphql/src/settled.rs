@@ -6,7 +6,7 @@
 
 use std::{any::TypeId, sync::Arc};
 
-use async_graphql::{Data, Executor, Request, Response, ServerError, parser::types::OperationType};
+use async_graphql::{Data, Executor, Name, Request, Response, ServerError, parser::types::OperationType};
 use futures::{StreamExt, stream::BoxStream};
 use kinds::{Budget, ErrorExt, Viewer};
 
@@ -85,9 +85,33 @@ fn data<T: 'static>(request: &Request) -> Option<&T> {
     request.data.get(&TypeId::of::<T>())?.downcast_ref()
 }
 
-/// Whether all operations of the document are of these types.
+/// Whether the operation that is to be executed is of these types.
 fn only(request: &mut Request, types: &[OperationType]) -> bool {
+    let wanted = request.operation_name.clone();
+    let is_wanted = |name: Option<&Name>| {
+        wanted.as_deref().is_none_or(|wanted| name.is_some_and(|name| name.as_str() == wanted))
+    };
     request.parsed_query().is_ok_and(|document| {
-        document.operations.iter().all(|(_, operation)| types.contains(&operation.node.ty))
+        let mut wanted = document.operations.iter().filter(|(name, _)| is_wanted(*name));
+        wanted.all(|(_, operation)| types.contains(&operation.node.ty))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_operations_the_one_that_is_asked_for_says_how_it_is_executed() {
+        let document = "query Look { a } mutation Change { b } subscription Watch { c }";
+        for (name, expected) in
+            [(Some("Look"), true), (Some("Change"), false), (Some("Watch"), false), (None, false)]
+        {
+            let mut request = Request::new(document);
+            request.operation_name = name.map(ToOwned::to_owned);
+            assert_eq!(only(&mut request, &[OperationType::Query]), expected, "{name:?}");
+        }
+        assert!(only(&mut Request::new("{ a }"), &[OperationType::Query]));
+        assert!(!only(&mut Request::new("{ a"), &[OperationType::Query]));
+    }
 }

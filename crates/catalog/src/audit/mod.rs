@@ -10,14 +10,15 @@
 //! The database's triggers refuse to change or remove records. Who goes past them, with the database's own files or as
 //! its administrator, leaves a chain that [`Catalog::verify_audit`](crate::Catalog::verify_audit) finds broken, except if
 //! they compute all hashes anew, from the change to the end, and the head's. Only a copy of an earlier head, kept where
-//! they can't reach it, shows that; so servers export [`Catalog::audit_head`](crate::Catalog::audit_head) to their log,
-//! and `verify_audit` takes such a copy.
+//! they can't reach it, shows that; so servers write each new head to their log, and
+//! `verify_audit` takes such a copy.
 
 mod append;
 mod chain;
 mod query;
 mod queue;
 mod record;
+mod refusals;
 mod verify;
 
 pub use self::chain::AuditHead;

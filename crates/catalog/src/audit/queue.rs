@@ -4,11 +4,13 @@
 //! into a queue, and one task writes all that is there at once. Each caller is answered when its own record is durable.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::chain::AuditHead;
 use super::record::AuditRecord;
+use super::refusals::Refusals;
 use crate::{Catalog, CatalogError};
 
 /// Records that wait at most; a caller beyond that waits for a place. Nothing is dropped.
@@ -22,6 +24,7 @@ type Job = (AuditRecord, oneshot::Sender<Result<AuditHead, CatalogError>>);
 #[derive(Debug, Clone)]
 pub struct AuditQueue {
     jobs: mpsc::Sender<Job>,
+    refusals: Arc<Refusals>,
 }
 
 /// Writes what the queue holds. Whoever makes the queue runs this as a task, and ends if it ends early.
@@ -36,7 +39,7 @@ impl AuditQueue {
     #[must_use]
     pub fn new(catalog: Catalog) -> (Self, AuditWriter) {
         let (sender, jobs) = mpsc::channel(WAITING);
-        (Self { jobs: sender }, AuditWriter { catalog, jobs })
+        (Self { jobs: sender, refusals: Arc::default() }, AuditWriter { catalog, jobs })
     }
 
     /// Adds a record, and returns when it is durable. A caller that gives up waiting may find its record written all the
@@ -49,6 +52,22 @@ impl AuditQueue {
         self.jobs.send((record, answer)).await.map_err(|_| CatalogError::Closed)?;
         written.await.unwrap_or(Err(CatalogError::Closed))
     }
+
+    /// Adds a record of something that was refused to a caller, or to an address that has none. Of one that is refused too
+    /// often, only some go on record; the next that does says how many did not, as `leftOut`.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append).
+    pub async fn append_refusal(&self, mut record: AuditRecord) -> Result<(), CatalogError> {
+        let key = if record.user.is_empty() { record.address.as_deref() } else { Some(&*record.user) };
+        let Some(left_out) = self.refusals.admit(key.unwrap_or_default(), Instant::now()) else {
+            return Ok(());
+        };
+        if left_out > 0 {
+            record.details["leftOut"] = left_out.into();
+        }
+        self.append(record).await.map(drop)
+    }
 }
 
 impl AuditWriter {
@@ -59,6 +78,10 @@ impl AuditWriter {
             let (records, answers): (Vec<_>, Vec<_>) = jobs.drain(..).unzip();
             match self.catalog.append_audit(&records).await {
                 Ok(heads) => {
+                    // Outside of the database, where who writes to it anew can't.
+                    if let Some(head) = heads.last() {
+                        tracing::info!(target: "audit", %head, "the head of the audit trail");
+                    }
                     for (answer, head) in answers.into_iter().zip(heads) {
                         let _gave_up = answer.send(Ok(head));
                     }

@@ -4,11 +4,14 @@ mod cache;
 mod plain;
 mod store;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use fleetgraph_core::{Principal, Timestamp};
 use secrecy::SecretString;
+
+use crate::CatalogError;
 
 pub use self::cache::{CacheSettings, TokenCache, TokenRefresher};
 pub use self::plain::PlainToken;
@@ -54,6 +57,53 @@ pub struct NewToken {
     /// Never, if missing.
     pub expires_at: Option<Timestamp>,
     pub created_by: String,
+}
+
+/// The most characters of a token's name, and of a name that it gives.
+const MAX_NAME: usize = 200;
+/// What everybody is in who has proven who they are.
+const AUTHENTICATED: &str = "system:authenticated";
+
+impl NewToken {
+    /// Whether somebody may be given these names, by whatever way tokens are made.
+    ///
+    /// # Errors
+    /// When one is Kubernetes' own, too long, or can't stand in a header.
+    pub fn check(&self) -> Result<(), CatalogError> {
+        let Principal { user, groups, .. } = &self.principal;
+        let given = || groups.iter().filter(|group| ***group != *AUTHENTICATED).chain([user]);
+        if let Some(name) = given().find(|name| name.starts_with("system:")) {
+            return Err(CatalogError::Invalid(format!(
+                "{name:?}: names that begin with system: are Kubernetes' own, and no token gives them"
+            )));
+        }
+        for name in given().map(|name| &**name).chain([&*self.name]) {
+            if name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
+                return Err(CatalogError::Invalid(format!(
+                    "the names of a token, its user and its groups may have {MAX_NAME} characters each, none of them a \
+                     control character"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// What it gives, for the audit trail.
+    #[must_use]
+    pub fn details(&self) -> serde_json::Value {
+        let Principal { user, groups, tenants, bounds, admin, .. } = &self.principal;
+        let texts = |texts: &BTreeSet<Arc<str>>| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
+        serde_json::json!({
+            "user": &**user,
+            "groups": groups.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "tenants": texts(tenants),
+            "clusters": bounds.clusters.as_deref().map(texts),
+            "namespaces": bounds.namespaces.as_deref().map(texts),
+            "admin": admin,
+            "readOnly": bounds.read_only,
+            "expiresAt": self.expires_at.map(|at| at.to_string()),
+        })
+    }
 }
 
 /// A token as the catalog knows it.

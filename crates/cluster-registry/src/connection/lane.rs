@@ -27,8 +27,8 @@ use super::classify::chain;
 /// Each try needs a farewell that crosses the request on the wire, so a second one is rare already.
 const MAX_TRIES: usize = 4;
 
-/// How long a connection may take to take up a request that it has been chosen for. It never takes as long: lanes have
-/// room, so nothing waits for a stream.
+/// How long a connection may take to take up a request that it was chosen for, until the request is asked a second time.
+/// It takes that long where the server admits fewer streams than a lane has places, and when it has forgotten the request.
 const HANDOVER: Duration = Duration::from_secs(1);
 
 /// A hyper client with connections of its own.
@@ -49,15 +49,6 @@ pub(super) struct NoHttp2;
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("no connection in time")]
 pub(super) struct NoConnection;
-
-/// A request that was left in the queue of a connection that had ended. Nothing was sent then.
-///
-/// hyper hands requests to a connection through a channel of tokio, whose receiver frees what it still holds when it
-/// goes. A sender that was just writing then leaves its request in the channel, until all senders are gone; hyper keeps
-/// one for as long as the request waits.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("the connection ended before it took the request up")]
-struct NotTakenUp;
 
 /// Tells whether a request is still in a queue: h2 drops a request's extensions when it takes it up, and with them
 /// the mark.
@@ -147,12 +138,10 @@ impl Lane {
         loop {
             tries += 1;
             let http2 = self.speaks_http2.load(Ordering::Acquire);
-            let (mut sent, again) = twice(request);
+            let again = copy(&request);
             let pool = if http2 { &self.http2 } else { &self.http1 };
-            // Whether it goes at the moment in which it is given up can't be told: what must not be done twice waits
-            // for its time-out.
-            let queued = (http2 && sent.method().is_safe()).then(|| Queued::mark(&mut sent));
-            let mut error = match self.once(pool, sent, queued).await {
+            let spare = if http2 && has_no_effect(&request) { copy(&request) } else { None };
+            let mut error = match self.once(pool, request, spare).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -176,12 +165,18 @@ impl Lane {
 
     /// Sends a request on a pool. Requests wait for the connection that one of them makes; each gives up by itself,
     /// because hyper would let them try one after the other.
+    ///
+    /// A `spare` is sent too when the request waits in a connection's queue, and the first answer counts. hyper hands
+    /// requests to a connection through a channel of tokio, whose receiver frees what it still holds when it goes; a
+    /// sender that was just writing then leaves its request in the channel until all senders are gone, and hyper keeps
+    /// one for as long as the request waits. So a request at the moment of a farewell could be forgotten.
     async fn once(
         &self,
         pool: &Pool,
         mut request: Request<Body>,
-        queued: Option<Queued>,
+        spare: Option<Request<Body>>,
     ) -> Result<Response<Incoming>, BoxError> {
+        let queued = Queued::mark(&mut request);
         let mut connection = legacy::connect::capture_connection(&mut request);
         let mut answer = std::pin::pin!(pool.clone().oneshot(request));
         let connected = async {
@@ -190,42 +185,56 @@ impl Lane {
         tokio::select! {
             biased;
             answer = &mut answer => return Ok(answer?),
-            connected = tokio::time::timeout(self.patience, connected) => {
-                connected.map_err(|_| NoConnection)?;
-            }
+            connected = tokio::time::timeout(self.patience, connected) => connected.map_err(|_| NoConnection)?,
         }
+        let Some(spare) = spare else { return Ok(answer.await?) };
         if let Ok(answer) = tokio::time::timeout(HANDOVER, &mut answer).await {
             return Ok(answer?);
         }
-        if queued.is_some_and(|queued| queued.is_still()) {
-            tracing::debug!("a connection ended with a request in its queue; it is sent again");
-            return Err(NotTakenUp.into());
+        if !queued.is_still() {
+            return Ok(answer.await?);
         }
-        Ok(answer.await?)
+        let mut again = Box::pin(self.once(pool, spare, None));
+        tracing::debug!("a connection does not take a request up; it is asked a second time");
+        tokio::select! {
+            answer = &mut answer => match answer {
+                Ok(answer) => Ok(answer),
+                Err(_) => again.await,
+            },
+            answer = &mut again => answer,
+        }
     }
 }
 
-/// A request and its copy. All of kube's can be copied; one with a streamed body can't, and is sent once only.
-fn twice(request: Request<Body>) -> (Request<Body>, Option<Request<Body>>) {
-    let copy = request.body().try_clone();
-    let (parts, body) = request.into_parts();
-    let again = copy.map(|body| Request::from_parts(parts.clone(), body));
-    (Request::from_parts(parts, body), again)
+/// Whether it can be sent twice. Reviews are posted, and change nothing.
+fn has_no_effect(request: &Request<Body>) -> bool {
+    let path = request.uri().path();
+    let reviews = ["/apis/authentication.k8s.io/", "/apis/authorization.k8s.io/"];
+    request.method().is_safe()
+        || (path.ends_with("reviews") && reviews.iter().any(|group| path.contains(group)))
 }
 
-/// Whether it is certain that the server did not take a request up: it was not sent, or it came after the server's
-/// farewell to the connection, which API servers bid when they stop, after each refused credential, and at random
-/// behind load balancers (`--goaway-chance`). RFC 9113, section 8.7: such a request can be sent again, whatever its
-/// method.
+/// The same request. All of kube's can be copied; one with a streamed body can't, and is sent once only.
+fn copy(request: &Request<Body>) -> Option<Request<Body>> {
+    let mut copy = Request::new(request.body().try_clone()?);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.version_mut() = request.version();
+    *copy.headers_mut() = request.headers().clone();
+    *copy.extensions_mut() = request.extensions().clone();
+    Some(copy)
+}
+
+/// Whether the server said that it did not take a request up: it came after its farewell to the connection, which API
+/// servers bid when they stop, after each refused credential, and at random behind load balancers
+/// (`--goaway-chance`). RFC 9113, section 8.7: such a request can be sent again, whatever its method.
 fn is_untouched(error: &(dyn StdError + 'static)) -> bool {
     let refused = |error: &h2::Error| match error.reason() {
         Some(h2::Reason::NO_ERROR) => error.is_go_away() && error.is_remote(),
         Some(h2::Reason::REFUSED_STREAM) => error.is_reset() && error.is_remote(),
         _ => false,
     };
-    chain(error)
-        .iter()
-        .any(|link| link.is::<NotTakenUp>() || link.downcast_ref::<h2::Error>().is_some_and(refused))
+    chain(error).iter().any(|link| link.downcast_ref::<h2::Error>().is_some_and(refused))
 }
 
 /// Whether hyper gave a request up before it was sent. Its pool's error has no public type; these are the texts.

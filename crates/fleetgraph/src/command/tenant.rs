@@ -3,7 +3,7 @@
 
 use std::{fmt::Write as _, str::FromStr};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use catalog::{Catalog, CatalogError, DEFAULT_TENANT, NewTenant, Quotas, Tenant};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -143,6 +143,18 @@ pub fn tenant(config: &Config, command: &TenantCommand) -> anyhow::Result<String
             Ok(format!("updated {name}\n"))
         }
         TenantCommand::Delete { name, .. } => {
+            let owned: Vec<_> = config
+                .clusters
+                .iter()
+                .filter(|cluster| cluster.tenant == *name)
+                .map(|cluster| &*cluster.id)
+                .collect();
+            if !owned.is_empty() {
+                bail!(
+                    "the configuration gives {name:?} the clusters {}; give them to another tenant first",
+                    owned.join(", ")
+                );
+            }
             let work = async { catalog.remove_tenant(name).await.map_err(|error| why_it_stays(name, error)) };
             audited(&catalog, deed("deleteTenant", name, None), work).await?;
             Ok(format!("deleted {name}\n"))

@@ -17,6 +17,7 @@ settings! {
         /// seals, all open. Make one with `openssl rand -base64 32`.
         key_files: Vec<PathBuf> = Vec::new(),
         /// Names of environment variables that hold such keys, in the same form; they come after those of the files.
+        /// Credential plugins of the configuration's clusters are started with the same environment, and may read them.
         key_variables: Vec<String> = Vec::new(),
     }
 }

@@ -149,6 +149,10 @@ impl Overrides {
                 let clusters = clusters(&source, value)?;
                 document.replace(known.key, clusters.root, clusters.source);
             } else {
+                if known.key == "catalog.postgres_dsn" {
+                    // Instead of what the file says.
+                    document.replace("catalog.directory", Node::text(""), source.clone());
+                }
                 document.replace(known.key, Node::text(value), source);
             }
         }

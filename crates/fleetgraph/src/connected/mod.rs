@@ -52,6 +52,8 @@ pub struct Connected {
     configured: Arc<ArcSwap<BTreeSet<ClusterId>>>,
     requests: mpsc::Sender<Request>,
     trials: Arc<Semaphore>,
+    /// Ids of clusters that say who callers are, whether or not there are such clusters now.
+    reserved: Arc<BTreeSet<String>>,
     /// How many clusters a tenant may have connected.
     max_per_tenant: usize,
 }
@@ -65,7 +67,12 @@ impl fmt::Debug for Connected {
 impl Connected {
     /// The handle, and the keeper of the registry, which has to be run.
     #[must_use]
-    pub fn new(catalog: Catalog, registry: Registry, config: &ConnectionsConfig) -> (Self, Keeper) {
+    pub fn new(
+        catalog: Catalog,
+        registry: Registry,
+        config: &ConnectionsConfig,
+        reserved: BTreeSet<String>,
+    ) -> (Self, Keeper) {
         let (requests, received) = mpsc::channel(WAITING);
         let configured = Arc::new(ArcSwap::default());
         let rules = Arc::new(config.rules());
@@ -78,7 +85,8 @@ impl Connected {
         );
         let trials = Arc::new(Semaphore::new(TRIALS));
         let max_per_tenant = config.max_clusters_per_tenant;
-        (Self { catalog, registry, rules, configured, requests, trials, max_per_tenant }, keeper)
+        let reserved = Arc::new(reserved);
+        (Self { catalog, registry, rules, configured, requests, trials, reserved, max_per_tenant }, keeper)
     }
 
     /// Puts the clusters of the configuration in the place of those that it had.
@@ -158,7 +166,12 @@ impl Connected {
     /// The cluster of the catalog with this id, if the caller may administer it.
     async fn own(&self, id: &ClusterId, by: &Principal) -> Result<ClusterRecord, Error> {
         rights::unbound(by)?;
-        let record = self.catalog.cluster(id).await.map_err(catalog_error)?;
+        // What the catalog has under an id of the configuration is left aside.
+        let record = if self.configured.load().contains(id) {
+            None
+        } else {
+            self.catalog.cluster(id).await.map_err(catalog_error)?
+        };
         if let Some(record) = record.filter(|record| rights::is_of(by, &record.cluster.tenant, id)) {
             return Ok(record);
         }
@@ -175,8 +188,10 @@ impl Connected {
     }
 
     /// The cluster as it is served now.
-    fn served(&self, id: &ClusterId) -> Result<Arc<Cluster>, Error> {
-        self.registry.cluster(&Scope::everything(), id.as_str()).ok_or_else(|| {
+    fn served(&self, id: &ClusterId, by: &Principal) -> Result<Arc<Cluster>, Error> {
+        let served = self.registry.cluster(&Scope::everything(), id.as_str());
+        // The configuration may have taken the id over meanwhile.
+        served.filter(|cluster| rights::is_of(by, &cluster.spec().tenant, id)).ok_or_else(|| {
             Error::new(
                 ErrorCode::ClusterConfig,
                 "the cluster is stored, and is not served yet: the catalog may not answer, or what is stored can't be used; \
@@ -191,6 +206,16 @@ impl Connections for Connected {
         Box::pin(async move { Ok(self.own(id, by).await?.cluster.tenant) })
     }
 
+    fn list<'a>(&'a self, by: &'a Principal) -> BoxFuture<'a, Result<Vec<ClusterRecord>, Error>> {
+        Box::pin(async move {
+            rights::unbound(by)?;
+            let mut records = self.catalog.clusters(None).await.map_err(catalog_error)?;
+            records.retain(|record| rights::is_of(by, &record.cluster.tenant, &record.id));
+            records.sort_by(|a, b| a.id.cmp(&b.id));
+            Ok(records)
+        })
+    }
+
     fn may_connect(&self, id: &ClusterId, tenant: &str, by: &Principal) -> Result<(), Error> {
         rights::unbound(by)?;
         if !rights::is_of(by, tenant, id) {
@@ -199,7 +224,7 @@ impl Connections for Connected {
                 "this credential does not reach clusters with that id, or of that tenant",
             ));
         }
-        if self.configured.load().contains(id) {
+        if self.configured.load().contains(id) || self.reserved.contains(id.as_str()) {
             return Err(taken(id));
         }
         Ok(())
@@ -245,7 +270,7 @@ impl Connections for Connected {
                 error => catalog_error(error),
             })?;
             self.look().await;
-            self.served(&id)
+            self.served(&id, by)
         })
     }
 
@@ -281,7 +306,7 @@ impl Connections for Connected {
             // A new revision, which every replica opens anew.
             self.catalog.update_cluster(&record, change, document).await.map_err(catalog_error)?;
             self.look().await;
-            self.served(id)
+            self.served(id, by)
         })
     }
 }

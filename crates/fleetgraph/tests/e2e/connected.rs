@@ -231,6 +231,20 @@ async fn a_cluster_is_connected_remembered_and_disconnected_while_queries_run() 
     assert_eq!(tried.len(), 6, "their own attempts: {audit}");
     assert!(tried.iter().all(|record| record["code"] == "CLUSTER_NOT_FOUND"), "{audit}");
 
+    // Whoever administers it finds it, and nobody else.
+    let list = "{ connectedClusters { id tenant name server connectedBy } }";
+    let listed = bed.ask(&server, &admin, list, json!({})).await;
+    let [two] = listed["data"]["connectedClusters"].as_array().unwrap().as_slice() else {
+        panic!("{listed}")
+    };
+    assert_eq!(
+        (&two["id"], &two["tenant"], &two["connectedBy"]),
+        (&json!("two"), &json!("default"), &json!("root"))
+    );
+    assert_eq!(bed.ask(&server, &stranger, list, json!({})).await["data"]["connectedClusters"], json!([]));
+    let robot = bed.token(&[]);
+    assert_eq!(code(&bed.ask(&server, &robot, list, json!({})).await), "FORBIDDEN");
+
     // Another replica takes it up, and a restart remembers it.
     let replica = Server::configured(&bed.config);
     bed.until(&replica, &admin, EVERYTHING, |answer| has_pod(answer, "two:shop:cart")).await;
@@ -322,7 +336,8 @@ async fn a_cluster_is_connected_remembered_and_disconnected_while_queries_run() 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_can_not_be_used_or_is_not_allowed_is_refused_and_nothing_of_it_stays() {
     let bed = Bed::start().await;
-    let server = Server::configured(&bed.config);
+    let judged = format!("{}authentication:\n  token_reviews:\n    - cluster: judge\n", bed.config);
+    let server = Server::configured(&judged);
     let admin = bed.token(&["--admin"]);
     bed.until(&server, &admin, EVERYTHING, |answer| has_pod(answer, "one:shop:cart")).await;
     let (good, _) = bed.kubeconfig().await;
@@ -376,9 +391,15 @@ async fn what_can_not_be_used_or_is_not_allowed_is_refused_and_nothing_of_it_sta
         assert_eq!(code, "BAD_USER_INPUT", "{message}");
         assert!(message.contains(says) && !message.contains("hush"), "{message}");
     }
-    let mut configured = input(&good);
-    configured["input"]["id"] = json!("one");
-    assert_eq!(connect(&admin, configured).await.0, "CONFLICT");
+    for id in ["one", "judge"] {
+        let mut taken = input(&good);
+        taken["input"]["id"] = json!(id);
+        assert_eq!(
+            connect(&admin, taken).await.0,
+            "CONFLICT",
+            "of the configuration, or says who callers are: {id}"
+        );
+    }
     let fixed =
         bed.ask(&server, &admin, "mutation { disconnectCluster(id: \"one\") { id } }", json!({})).await;
     assert_eq!(code(&fixed), "CONFLICT", "{fixed}");

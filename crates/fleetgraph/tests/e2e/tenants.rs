@@ -53,6 +53,14 @@ async fn a_tenant_is_made_changed_listed_and_deleted_only_when_nothing_is_its_ow
     for name in ["shop", "bank"] {
         refused(&["tenant", "delete", name], "has clusters");
     }
+    let configured = format!(
+        "clusters:\n  - {{ id: kiosk, tenant: empty, auth_method: token, api_server_url: 'https://127.0.0.1:1', \
+         service_account_token: none }}\n{}",
+        kept.config
+    );
+    let (code, text) = kept.command_with(&configured, &["tenant", "delete", "empty"]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("gives \"empty\" the clusters kiosk"), "{text}");
     refused(&["tenant", "delete", "default"], "the default tenant always exists");
     refused(&["tenant", "delete", "nobody"], "there is no tenant");
     kept.done(&["tenant", "delete", "empty"]);

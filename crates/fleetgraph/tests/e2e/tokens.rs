@@ -150,6 +150,7 @@ async fn a_token_is_made_bound_used_revoked_and_on_record() {
         r#"user: "system:admin", expiresAt: "2099-01-01T00:00:00Z""#,
         r#"user: "x", groups: ["system:masters"], expiresAt: "2099-01-01T00:00:00Z""#,
         r#"user: "x", expiresAt: "2001-01-01T00:00:00Z""#,
+        r#"user: "x\ny", expiresAt: "2099-01-01T00:00:00Z""#,
         r#"user: "x", tenants: ["another"], expiresAt: "2099-01-01T00:00:00Z""#,
     ] {
         let answer = bed
@@ -213,6 +214,20 @@ async fn a_token_is_made_bound_used_revoked_and_on_record() {
     }
     let (fine, verified) = bed.command(&["audit", "verify"]);
     assert!(fine && verified.contains("none changed or missing"), "{verified}");
+
+    // The log has the heads, and an earlier one shows whether the trail is still the same.
+    let line = bed.server.logged(|line| line["message"] == "the head of the audit trail");
+    let head = line["fields"]["head"].as_str().unwrap();
+    let (fine, verified) = bed.command(&["audit", "verify", "--head", head]);
+    assert!(fine, "{verified}");
+    let (seq, hash) = head.split_once(':').unwrap();
+    let other = format!("{seq}:{}{}", if hash.starts_with('0') { '1' } else { '0' }, &hash[1..]);
+    let (fine, verified) = bed.command(&["audit", "verify", "--head", &other]);
+    assert!(!fine && verified.contains("written anew"), "{verified}");
+    for refused in [&["--user=system:admin"][..], &["--user=x", "--group=system:masters"], &["--user=a\tb"]] {
+        let (fine, said) = bed.command(&[&["token", "create", "--name=n"], refused].concat());
+        assert!(!fine && !said.contains("fgt_"), "{said}");
+    }
 
     // A restart remembers.
     drop(bed.server);

@@ -32,7 +32,7 @@ impl Action {
     }
 }
 
-/// Texts of an action that came from outside are cut at this many characters; what is refused may have any length.
+/// Texts of what is refused are cut at this many characters, for they may have any length.
 const MAX_TEXT: usize = 300;
 
 /// Does something, if it was not refused, and records it. What can't be recorded beforehand isn't done; what can't be recorded afterwards was
@@ -49,10 +49,13 @@ pub(crate) async fn audited<T: Send + 'static>(
     let work = match work {
         Ok(work) => work,
         Err(error) => {
-            // Of what is refused, the caller's own administrators hear.
-            let tenant = action.tenant.clone().or_else(|| identity.principal.first_tenant());
-            let action = Action { tenant, ..action };
-            if let Err(error) = write(&trail, &caller, &action, Outcome::Failure, code(&error)).await {
+            // Of what is refused, the caller's own administrators hear, unless it is known whose it is.
+            let tenant = action.tenant.or_else(|| identity.principal.first_tenant());
+            let [cluster, object] = [action.cluster, action.object].map(|text| text.as_deref().map(cut));
+            let action = Action { tenant, cluster, object, ..action };
+            let record = record(&caller, &action, Outcome::Failure, code(&error));
+            log(&record);
+            if let Err(error) = trail.append_refusal(record).await {
                 tracing::error!(%error, action = action.name, "a refusal is missing from the audit trail");
             }
             return Err(error);
@@ -95,6 +98,11 @@ async fn write(
     code: Option<String>,
 ) -> Result<(), CatalogError> {
     let record = record(caller, action, outcome, code);
+    log(&record);
+    trail.append(record).await.map(drop)
+}
+
+fn log(record: &AuditRecord) {
     tracing::info!(
         target: "audit",
         user = record.user,
@@ -107,7 +115,6 @@ async fn write(
         request_id = record.request_id,
         "audit"
     );
-    trail.append(record).await.map(drop)
 }
 
 /// The stable code that an error goes out with.
@@ -133,8 +140,8 @@ fn record(caller: &Caller, action: &Action, outcome: Outcome, code: Option<Strin
         address: caller.address.clone(),
         tenant: action.tenant.clone(),
         action: action.name.to_owned(),
-        cluster: action.cluster.as_deref().map(cut),
-        object: action.object.as_deref().map(cut),
+        cluster: action.cluster.clone(),
+        object: action.object.clone(),
         request_id: Some(caller.request_id.clone()),
         trace_id: caller.trace_id.clone(),
         outcome,

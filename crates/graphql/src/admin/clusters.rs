@@ -2,14 +2,15 @@
 
 use std::{fmt, sync::Arc};
 
-use async_graphql::{Context, ID, InputObject, Object};
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use catalog::{ClusterChange, ClusterRecord};
 use cluster_registry::{
     Cluster,
     connection::{DEFAULT_TENANT, upload::Direct},
 };
 use fleetgraph_core::{ClusterId, Error, ErrorCode, Principal};
 use futures::future::BoxFuture;
-use kinds::{ClusterObject, ErrorExt};
+use kinds::{ClusterObject, DateTime, ErrorExt};
 use secrecy::SecretString;
 use serde_json::json;
 
@@ -24,6 +25,9 @@ const MAX_TEXT: usize = 200;
 pub trait Connections: fmt::Debug + Send + Sync {
     /// The tenant of a cluster that was connected at run time, if the caller may know of it and disconnect it.
     fn tenant<'a>(&'a self, id: &'a ClusterId, by: &'a Principal) -> BoxFuture<'a, Result<String, Error>>;
+
+    /// The clusters that were connected at run time and are the caller's to disconnect, by id.
+    fn list<'a>(&'a self, by: &'a Principal) -> BoxFuture<'a, Result<Vec<ClusterRecord>, Error>>;
 
     /// Whether the caller may connect a cluster with this id to this tenant; what has to be known before it is on record.
     ///
@@ -69,6 +73,55 @@ pub struct NewConnection {
 }
 
 #[derive(Default)]
+pub struct ClusterQuery;
+
+#[Object]
+impl ClusterQuery {
+    /// The clusters that were connected at run time, by id, whether or not the caller may see something in them. For
+    /// administrators, of their own tenants.
+    async fn connected_clusters(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<ConnectedCluster>> {
+        let (_, admin) = Caller::administrator(ctx)?;
+        let connections = &ctx.data::<Desk>()?.connections;
+        let records = connections.list(admin).await.graphql()?;
+        Ok(records.into_iter().map(ConnectedCluster::from).collect())
+    }
+}
+
+/// A cluster as it was connected at run time.
+#[derive(SimpleObject)]
+pub struct ConnectedCluster {
+    id: ID,
+    /// Whose it is.
+    tenant: String,
+    name: String,
+    environment: String,
+    region: String,
+    /// Where its API server is.
+    server: String,
+    connected_at: DateTime,
+    connected_by: String,
+    /// When it was last connected anew, or its credentials changed.
+    updated_at: DateTime,
+}
+
+impl From<ClusterRecord> for ConnectedCluster {
+    fn from(record: ClusterRecord) -> Self {
+        let ClusterChange { tenant, name, environment, region, server, .. } = record.cluster;
+        Self {
+            id: ID(record.id.to_string()),
+            tenant,
+            name,
+            environment,
+            region,
+            server,
+            connected_at: DateTime(record.created_at),
+            connected_by: record.created_by,
+            updated_at: DateTime(record.updated_at),
+        }
+    }
+}
+
+#[derive(Default)]
 pub struct ClusterMutation;
 
 #[Object]
@@ -86,6 +139,8 @@ impl ClusterMutation {
             let connections = Arc::clone(&ctx.data::<Desk>()?.connections);
             let id = ClusterId::new(&input.id).graphql()?;
             action.cluster = Some(id.to_string());
+            let own = |tenant: &&String| admin.tenants.contains(tenant.as_str());
+            action.tenant = input.tenant.as_ref().filter(own).cloned();
             let new = input.checked(id, admin).graphql()?;
             connections.may_connect(&new.id, &new.tenant, admin).graphql()?;
             action.tenant = Some(new.tenant.clone());
@@ -140,9 +195,9 @@ impl ClusterMutation {
             let connections = Arc::clone(&ctx.data::<Desk>()?.connections);
             let id = known(&id).graphql()?;
             action.cluster = Some(id.to_string());
+            action.tenant = Some(connections.tenant(&id, admin).await.graphql()?);
             let given = credentials.map(ClusterCredentialsInput::given).transpose().graphql()?;
             action.details = json!({ "by": given.as_ref().map_or("stored credentials", Given::kind) });
-            action.tenant = Some(connections.tenant(&id, admin).await.graphql()?);
             let admin = admin.clone();
             Ok(async move { connections.reconnect(&id, given, &admin).await })
         }
@@ -167,7 +222,7 @@ impl Given {
 }
 
 /// A cluster that was just disconnected.
-#[derive(async_graphql::SimpleObject)]
+#[derive(SimpleObject)]
 pub struct DisconnectedCluster {
     id: ID,
 }

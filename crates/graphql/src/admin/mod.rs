@@ -34,7 +34,13 @@ pub struct Desk {
 }
 
 #[derive(MergedObject, Default)]
-pub struct AdminQuery(viewer::ViewerQuery, tokens::TokenQuery, tenants::TenantQuery, audit_log::AuditQuery);
+pub struct AdminQuery(
+    viewer::ViewerQuery,
+    tokens::TokenQuery,
+    tenants::TenantQuery,
+    clusters::ClusterQuery,
+    audit_log::AuditQuery,
+);
 
 #[derive(MergedObject, Default)]
 pub struct Mutation(tokens::TokenMutation, clusters::ClusterMutation, objects::ObjectMutation);

@@ -91,14 +91,18 @@ fn prepare(
     let ResourceId { resource, object } = id.parse::<ResourceId>().graphql()?;
     action.cluster = Some(object.cluster.to_string());
     action.object = Some(id.to_string());
-    let act = act?;
     let viewer = Viewer::of(ctx)?;
-    let of_kind = OfKind::find(&viewer.registry.read_any(&viewer.scope), object.cluster.as_str(), &resource)?;
-    let (kind, quotable) = (*of_kind.kind, may_read_all(viewer, &of_kind, &object));
     let cluster = viewer.registry.cluster(&viewer.scope, object.cluster.as_str());
     let cluster = cluster.ok_or_else(|| unknown_cluster(object.cluster.as_str())).graphql()?;
-    let id = ResourceId { resource: kind.resource().into_owned(), object: object.clone() };
     action.tenant = Some(cluster.spec().tenant.to_string());
+    let act = act?;
+    let of_kind = OfKind::find(&viewer.registry.read_any(&viewer.scope), object.cluster.as_str(), &resource)?;
+    let (kind, quotable) = (*of_kind.kind, may_read_all(viewer, &of_kind, &object));
+    if !kind.namespaced && !object.namespace.is_empty() {
+        return Err(Error::bad_input(format!("{} lie in no namespace: write cluster::name", kind.plural)))
+            .graphql();
+    }
+    let id = ResourceId { resource: kind.resource().into_owned(), object: object.clone() };
     action.object = Some(id.to_string());
     let namespace = object.namespace.to_string();
     let write = Write {
@@ -119,15 +123,15 @@ fn prepare(
     })
 }
 
-/// Whether nothing of the object is masked for the caller. Only a caller who is shown it unmasked may be told what an API
-/// server repeats of it.
+/// Whether it is known that nothing of the object is masked for the caller. Only a caller who is shown it unmasked may be told
+/// what an API server repeats of it.
 fn may_read_all(viewer: &Viewer, of_kind: &OfKind, object: &ObjectId) -> bool {
     let everything = Scope::everything();
     let [all, shown] = [&everything, &viewer.scope].map(|scope| {
         let reader = viewer.registry.read_any(scope);
         of_kind.stores.iter().find_map(|store| reader.get(&**store, &object.namespace, &object.name))
     });
-    !all.is_some_and(|object| object.is_marked()) || shown.is_some_and(|object| object.masked().is_empty())
+    all.is_some_and(|object| !object.is_marked()) || shown.is_some_and(|object| object.masked().is_empty())
 }
 
 fn patching(format: PatchType, patch: &async_graphql::Value) -> async_graphql::Result<Act> {

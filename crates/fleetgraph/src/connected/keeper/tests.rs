@@ -13,7 +13,7 @@ async fn catalog(sealer: Sealer) -> Catalog {
 async fn replica(catalog: &Catalog, configured: Vec<Configured>) -> (Registry, Connected) {
     let registry = Registry::new(kinds::kind_set(), cluster_registry::Settings::default());
     let (connected, mut keeper) =
-        Connected::new(catalog.clone(), registry.clone(), &ConnectionsConfig::default());
+        Connected::new(catalog.clone(), registry.clone(), &ConnectionsConfig::default(), BTreeSet::new());
     keeper.begin(configured).await.unwrap();
     tokio::spawn(keeper.run());
     (registry, connected)

@@ -376,8 +376,8 @@ async fn same_as_shadows(
     read(reference.http(), "", clusters.len()).await;
     let mut documents = documents::all(&oracle.schema, CLUSTER, TWIN, &places(oracle, keys));
     // The freshness of all clusters is that of each, which is asked for; the others are about fleetgraph itself.
-    let others =
-        ["freshness", "_service", "viewer", "apiTokens", "tenants", "auditLog"].map(ToOwned::to_owned);
+    let others = ["freshness", "_service", "viewer", "apiTokens", "tenants", "connectedClusters", "auditLog"]
+        .map(ToOwned::to_owned);
     documents.push(Document { covers: others.to_vec(), text: String::new() });
     let left = documents::not_covered(&oracle.schema, &documents, &oracle.kinds);
     // By `singles`.
