@@ -342,6 +342,15 @@ fn clusters_config_is_a_list_a_mapping_or_a_path_and_replaces_the_files_clusters
 }
 
 #[test]
+fn a_database_that_a_flag_names_takes_the_place_of_the_files_directory() {
+    let file = File::holding("catalog:\n  directory: /var/lib/fleetgraph\n");
+    let postgres_dsn = Some("postgres://u@127.0.0.1/db".to_owned());
+    let config = file.load_with(&Overrides { postgres_dsn, ..Overrides::default() }).unwrap();
+    assert!(!config.catalog.postgres_dsn.is_empty());
+    assert_eq!(config.catalog.directory, PathBuf::new());
+}
+
+#[test]
 fn a_fault_in_clusters_config_names_the_variable_and_the_line_in_it() {
     let wrong = |text: &str| {
         let overrides = Overrides { clusters: Some(text.into()), ..Overrides::default() };
