@@ -42,7 +42,8 @@ impl Caller {
         if !principal.admin {
             return Err(Error::new(
                 ErrorCode::Forbidden,
-                "this is for administrators of fleetgraph; `authentication.admins` in the configuration names them",
+                "this is for administrators of fleetgraph: `authentication.admins` in the configuration names them, and \
+                 `fleetgraph token create --admin` makes a token for one",
             ))
             .graphql();
         }

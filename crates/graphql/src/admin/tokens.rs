@@ -68,8 +68,8 @@ impl TokenMutation {
             let (_, admin) = Caller::writer(ctx)?;
             let new = input.checked(admin).graphql()?;
             action.tenant = new.principal.first_tenant();
-            action.details = new.details();
             new.check().map_err(told).graphql()?;
+            action.details = new.details();
             let catalog = ctx.data::<Desk>()?.catalog.clone();
             Ok(async move { catalog.issue_token(new).await.map_err(told) })
         }
